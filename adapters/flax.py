@@ -1,0 +1,112 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["flax==0.12.8", "jax==0.10.2", "numpy==2.4.6", "ml_dtypes==0.6.0"]
+#
+# [tool.batchnorm-conformance]
+# package = "flax"
+# devices = ["cpu", "cuda"]
+# modes = ["jit", "eager"]
+# ///
+"""Flax: `flax.linen.BatchNorm` on JAX."""
+
+import functools
+
+import flax
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+jax.config.update("jax_enable_x64", True)  # float64 layers stay float64
+
+DOCS = "https://flax-linen.readthedocs.io/en/latest/api_reference/flax.linen/layers.html"
+SOURCE = "flax/linen/normalization.py"
+
+
+def hello():
+    versions = {"flax": flax.__version__, "jax": jax.__version__, "numpy": np.__version__}
+    devices = ["cpu"]
+    try:
+        devices += ["cuda"] if jax.devices("cuda") else []
+    except RuntimeError:  # JAX raises where it has no such platform
+        pass
+    return {"versions": versions, "devices": devices}
+
+
+def conventions(layer, shape):
+    return {
+        "running_variance": ("biased", f"{SOURCE}, BatchNorm.__call__ keeps _compute_stats' var"),
+        "momentum_meaning": ("weight_of_history", f"{DOCS}: decay rate"),
+        "default_momentum": (1.0 - 0.99, DOCS),
+        "default_channel_axis": (-1, DOCS),
+        "variance_algorithm": ("one_pass", f"{DOCS}: use_fast_variance=True is the default"),
+        "bare_call": ("raises", f"{SOURCE}: use_running_average must be given once"),
+        "empty_batch": ("nan", "jax.numpy.mean of no values is NaN"),
+    }
+
+
+def build(layer):
+    momentum = layer.raw_momentum
+    if momentum is None and layer.momentum is not None:
+        momentum = 1.0 - layer.momentum
+    options = {"axis": layer.channel_axis, "epsilon": layer.epsilon, "momentum": momentum}
+    options = {name: value for name, value in options.items() if value is not None}
+    parameters = jnp.promote_types(layer.dtype, jnp.float32)
+    return nn.BatchNorm(dtype=layer.dtype, param_dtype=parameters, **options)
+
+
+def initial_state(module, layer, x):
+    variables = module.init(jax.random.key(0), x, use_running_average=True)
+    given = {
+        "params": {"scale": layer.gamma, "bias": layer.beta},
+        "batch_stats": {"mean": layer.running_mean, "var": layer.running_var},
+    }
+    dtype = jnp.promote_types(layer.dtype, jnp.float32)
+    return {
+        kind: {
+            name: own if given[kind][name] is None else jnp.asarray(given[kind][name], dtype)
+            for name, own in entries.items()
+        }
+        for kind, entries in variables.items()
+    }
+
+
+def step_function(module, variables, x, dy, training):
+    options = {} if training is None else {"use_running_average": not training}
+
+    def forward(params, x):
+        y, changed = module.apply(
+            {"params": params, "batch_stats": variables["batch_stats"]},
+            x,
+            mutable=["batch_stats"],
+            **options,
+        )
+        return y, changed["batch_stats"]
+
+    if dy is None:
+        y, statistics = forward(variables["params"], x)
+        return y, statistics, None
+    y, pull_back, statistics = jax.vjp(forward, variables["params"], x, has_aux=True)
+    return y, statistics, pull_back(dy)
+
+
+jitted = functools.partial(jax.jit, static_argnames=("module", "training"))(step_function)
+
+
+def run(layer, steps):
+    with jax.default_device(jax.devices(layer.device)[0]):
+        module = build(layer)
+        variables = initial_state(module, layer, jnp.asarray(steps[0].x))
+        function = jitted if layer.mode == "jit" else step_function
+        for step in steps:
+            dy = None if step.dy is None else jnp.asarray(step.dy)
+            x = jnp.asarray(step.x)
+            y, statistics, gradients = function(
+                module=module, variables=variables, x=x, dy=dy, training=step.training
+            )
+            variables = {"params": variables["params"], "batch_stats": statistics}
+            answer = {"y": y, "running_mean": statistics["mean"], "running_var": statistics["var"]}
+            if gradients is not None:
+                parameters, answer["dx"] = gradients
+                answer["dgamma"], answer["dbeta"] = parameters["scale"], parameters["bias"]
+            yield {name: np.asarray(array) for name, array in answer.items()}

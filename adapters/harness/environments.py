@@ -1,0 +1,147 @@
+"""The Python environment of each implementation: built once by uv, or the user's own.
+
+An environment lives in the user's cache folder under a key made from everything that decides what
+is in it, so two headers that differ never share one, and a header that did not change is never
+built twice. uv writes the marker's folder; the marker is written last, under a lock, so a build
+that was killed is seen and done again.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import filelock
+import platformdirs
+
+from adapters.harness.registry import Implementation
+
+CACHE_VARIABLE = "BATCHNORM_CONFORMANCE_CACHE"
+MARKER = "built.json"
+
+# pip's settings, as uv spells them: whoever set up pip for this machine has set up uv as well.
+FROM_PIP = {
+    "PIP_FIND_LINKS": "UV_FIND_LINKS",
+    "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
+    "PIP_EXTRA_INDEX_URL": "UV_INDEX",
+    "PIP_NO_INDEX": "UV_NO_INDEX",
+    "PIP_CERT": "SSL_CERT_FILE",
+    "PIP_DEFAULT_TIMEOUT": "UV_HTTP_TIMEOUT",
+}
+
+
+class EnvironmentFailed(Exception):
+    """An environment could not be built: one line, the log's tail, and the command to retry."""
+
+    def __init__(self, message: str, log: str = "", retry: str = ""):
+        super().__init__(message)
+        self.log = log
+        self.retry = retry
+
+
+def cache_folder() -> Path:
+    """Return the folder that holds every environment of this user."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return Path(chosen) if chosen else platformdirs.user_cache_path("batchnorm-conformance")
+
+
+def uv_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment variables for uv: pip's settings, unless uv's own are set."""
+    settings = dict(environ)
+    for theirs, ours in FROM_PIP.items():
+        if environ.get(theirs) and not environ.get(ours):
+            settings[ours] = environ[theirs]
+    settings.pop("VIRTUAL_ENV", None)
+    return settings
+
+
+def environment_folder(one: Implementation) -> Path:
+    """Return where the environment of an implementation is, or will be."""
+    decides = {
+        "dependencies": one.dependencies,
+        "requires_python": one.requires_python,
+        "platform": [platform.system(), platform.machine()],
+        "torch_backend": os.environ.get("UV_TORCH_BACKEND"),
+    }
+    key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+    return cache_folder() / "environments" / f"{one.name}-{key}"
+
+
+def interpreter_in(folder: Path) -> Path:
+    if os.name == "nt":
+        return folder / "Scripts" / "python.exe"
+    return folder / "bin" / "python"
+
+
+def is_built(one: Implementation) -> bool:
+    return (environment_folder(one) / MARKER).exists()
+
+
+def interpreter(one: Implementation, announce=print) -> Path:
+    """Return the Python that runs an implementation, building its environment where needed.
+
+    `announce` is told in one line what takes long. Raises EnvironmentFailed.
+    """
+    folder = environment_folder(one)
+    if is_built(one):
+        return interpreter_in(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(f"{folder}.lock"):
+        if not is_built(one):  # another run may have built it while this one waited
+            announce(f"building the environment of {one.label}: {', '.join(one.dependencies)} …")
+            _build(one, folder)
+            announce(f"built the environment of {one.label}")
+    return interpreter_in(folder)
+
+
+def _build(one: Implementation, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    uv = _uv()
+    log_path = folder.with_suffix(".log")
+    create = [uv, "venv", "--no-project", "--python", _python_request(one), str(folder)]
+    install = [uv, "pip", "install", "--python", str(interpreter_in(folder)), *one.dependencies]
+    with log_path.open("w+", encoding="utf-8", errors="replace") as log:
+        for command in (create, install):
+            log.write(f"$ {' '.join(command)}\n")
+            log.flush()
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=uv_settings(os.environ),
+            )
+            if done.returncode:
+                log.seek(0)
+                tail = "".join(log.readlines()[-30:])
+                raise EnvironmentFailed(
+                    f"the environment of {one.label} could not be built; the log is {log_path}",
+                    log=tail,
+                    retry=" && ".join(" ".join(command) for command in (create, install)),
+                )
+    marker = {"dependencies": one.dependencies, "python": platform.python_version()}
+    (folder / MARKER).write_text(json.dumps(marker), encoding="utf-8")
+
+
+def _python_request(one: Implementation) -> str:
+    """Ask for the running Python where the header allows it, so that nothing is downloaded."""
+    from packaging.specifiers import SpecifierSet
+
+    if SpecifierSet(one.requires_python).contains(platform.python_version(), prereleases=True):
+        return sys.executable
+    return one.requires_python
+
+
+def _uv() -> str:
+    beside = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
+    if not beside:
+        raise EnvironmentFailed(
+            "uv is needed to build an environment: python -m pip install uv, "
+            "or give your own with --python NAME=PATH"
+        )
+    return beside

@@ -1,0 +1,91 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["keras==3.15.1", "tensorflow==2.21.0", "numpy==2.4.6", "ml_dtypes==0.6.0"]
+#
+# [tool.batchnorm-conformance]
+# package = "keras"
+# devices = ["cpu", "gpu"]
+# modes = ["eager", "graph"]
+# ///
+"""Keras 3 on TensorFlow: `keras.layers.BatchNormalization`."""
+
+import os
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+SOURCE = "keras/src/layers/normalization/batch_normalization.py"
+DOCS = "https://keras.io/api/layers/normalization_layers/batch_normalization/"
+
+
+def hello():
+    versions = {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__}
+    gpus = ["gpu"] if tf.config.list_physical_devices("GPU") else []
+    return {"versions": versions, "devices": ["cpu", *gpus]}
+
+
+def conventions(layer, shape):
+    declared = {
+        "running_variance": ("biased", f"{SOURCE}, call: moving_variance takes the moments as is"),
+        "momentum_meaning": ("weight_of_history", DOCS),
+        "default_epsilon": (1e-3, DOCS),
+        "default_momentum": (1.0 - 0.99, DOCS),
+        "default_channel_axis": (-1, DOCS),
+        "bare_call": ("infers", f"{DOCS}: training defaults to inference outside fit()"),
+        "empty_batch": ("nan", "tf.nn.moments: the mean of no values is NaN"),
+    }
+    if layer.dtype in ("float16", "bfloat16"):
+        declared["statistics_dtype"] = ("input_dtype", "keras/src/dtype_policies: variable_dtype")
+    return declared
+
+
+def build(layer, shape):
+    momentum = layer.raw_momentum
+    if momentum is None and layer.momentum is not None:
+        momentum = 1.0 - layer.momentum
+    options = {"axis": layer.channel_axis, "epsilon": layer.epsilon, "momentum": momentum}
+    options = {name: value for name, value in options.items() if value is not None}
+    module = keras.layers.BatchNormalization(dtype=layer.dtype, **options)
+    module.build(shape)
+    for variable, value in (
+        (module.gamma, layer.gamma),
+        (module.beta, layer.beta),
+        (module.moving_mean, layer.running_mean),
+        (module.moving_variance, layer.running_var),
+    ):
+        if value is not None:
+            variable.assign(value)
+    return module
+
+
+def call(module, x, dy, training):
+    """Return y and, where there is an upstream gradient, the gradients of x, gamma and beta."""
+    options = {} if training is None else {"training": training}
+    if dy is None:
+        return module(x, **options), None
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = module(x, **options)
+    sources = [x, module.gamma.value, module.beta.value]
+    return y, tape.gradient(y, sources, output_gradients=dy)
+
+
+def run(layer, steps):
+    with tf.device(layer.device.upper() + ":0"):
+        module = build(layer, steps[0].x.shape)
+        step_function = tf.function(call) if layer.mode == "graph" else call
+        for step in steps:
+            x = tf.constant(step.x)
+            dy = None if step.dy is None else tf.constant(step.dy)
+            y, gradients = step_function(module, x, dy, step.training)
+            answer = {"y": y.numpy()}
+            if gradients is not None:
+                for name, gradient in zip(("dx", "dgamma", "dbeta"), gradients, strict=True):
+                    answer[name] = gradient.numpy()
+            answer["running_mean"] = module.moving_mean.numpy()
+            answer["running_var"] = module.moving_variance.numpy()
+            yield answer

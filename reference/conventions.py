@@ -1,0 +1,252 @@
+"""The choices that correct BatchNorm implementations make differently, each with a name.
+
+A `Conventions` value says completely what a layer is expected to do; `CANONICAL` is the layer of
+the paper (S. Ioffe and C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by
+Reducing Internal Covariate Shift", arXiv:1502.03167, 2015). It is a reference point, not "right".
+"""
+
+from dataclasses import dataclass, field, fields, replace
+
+
+@dataclass(frozen=True)
+class Convention:
+    """One named choice: the question it answers and what each option means, the canonical first.
+
+    `changes` is "values" (what the tensors are), "bound" (how exactly they must be met),
+    "behaviour" (what happens at the edges) or "defaults" (what a bare constructor means).
+    """
+
+    name: str
+    question: str
+    changes: str
+    options: dict[str, str]
+
+    @property
+    def canonical(self) -> str:
+        return next(iter(self.options))
+
+
+def _convention(changes: str, question: str, options: dict[str, str]):
+    return field(
+        default=next(iter(options)),
+        metadata={"changes": changes, "question": question, "options": options},
+    )
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """What one layer promises. Every field takes one of the options listed in `CONVENTIONS`.
+
+    Raises ValueError, naming the valid options, for an option that does not exist.
+    """
+
+    normalizer: str = _convention(
+        "values",
+        "training normalises by",
+        {
+            "batch": "the batch's own mean and variance, per channel (paper, Algorithm 1)",
+            "running": "the running statistics as they stood before this batch (Keras 0.2)",
+            "per_sample": "each sample's own mean and variance (Keras 0.2, mode=1)",
+        },
+    )
+    normalizing_variance: str = _convention(
+        "values",
+        "variance that normalises the batch",
+        {
+            "biased": "sum of squares divided by n (paper, Algorithm 1)",
+            "unbiased": "sum of squares divided by n - 1",
+        },
+    )
+    epsilon_placement: str = _convention(
+        "values",
+        "epsilon is added",
+        {
+            "in_sqrt": "to the variance: 1 / sqrt(var + eps) (paper, Algorithm 1)",
+            "outside_sqrt": "to the deviation: 1 / (sqrt(var) + eps) (Keras 1 on Theano, CNTK)",
+            "both": "to both: 1 / (sqrt(var + eps) + eps) (Keras 0.2)",
+        },
+    )
+    scale: str = _convention(
+        "values",
+        "the scale is",
+        {
+            "gamma": "gamma as given (paper, Algorithm 1)",
+            "ones": "one, whatever gamma holds; gamma's gradient is zero (MXNet fix_gamma)",
+            "absolute": "the absolute value of gamma (inplace_abn)",
+        },
+    )
+    running_variance: str = _convention(
+        "values",
+        "running variance gathers",
+        {
+            "unbiased": "the batch variance times n / (n - 1) (paper, Algorithm 2)",
+            "biased": "the batch variance that divides by n",
+            "divided_by_n_minus_one_minus_epsilon": (
+                "the batch variance times n / (n - 1 - eps) (Keras 2.1.4 to 2.3.1)"
+            ),
+        },
+    )
+    running_statistic: str = _convention(
+        "values",
+        "spread that is kept",
+        {
+            "variance": "a running variance (paper, Algorithm 2)",
+            "standard_deviation": "a running standard deviation (Keras 0.2)",
+            "inverse_standard_deviation": "a running 1 / standard deviation",
+        },
+    )
+    running_update: str = _convention(
+        "values",
+        "running statistics move",
+        {
+            "on_forward": "in the training forward pass",
+            "on_backward": "in the backward pass (MXNet on the CPU)",
+            "never": "never",
+            "cumulative": "in forward, as the plain average of all batches so far",
+            "first_batch_replaces": "in forward; the first batch replaces them (Equinox)",
+            "zero_debiased": "in forward, as an average corrected for its start (Haiku)",
+        },
+    )
+    momentum_meaning: str = _convention(
+        "values",
+        "momentum weighs",
+        {
+            "weight_of_batch": "the new batch: new = (1 - momentum) old + momentum batch",
+            "weight_of_history": "the history: new = momentum old + (1 - momentum) batch",
+        },
+    )
+    statistics_gradient: str = _convention(
+        "values",
+        "gradient through the statistics",
+        {
+            "flows": "flows through the batch mean and variance (paper, section 3)",
+            "blocked": "is blocked: the statistics count as constants",
+        },
+    )
+    variance_algorithm: str = _convention(
+        "bound",
+        "variance is computed",
+        {
+            "two_pass": "as mean((x - mean)^2), or as stably",
+            "one_pass": "as mean(x^2) - mean^2, which cancels where |mean| is far above std",
+        },
+    )
+    summation: str = _convention(
+        "bound",
+        "sums are accumulated",
+        {
+            "blocked": "in blocks or pairwise: the error grows with sqrt(n) at most",
+            "sequential": "one after the other: the error grows with n",
+        },
+    )
+    arithmetic: str = _convention(
+        "bound",
+        "half precision is computed in",
+        {
+            "widened": "float32 at least",
+            "input_dtype": "the half-precision format itself",
+        },
+    )
+    statistics_dtype: str = _convention(
+        "bound",
+        "half-precision running statistics are kept in",
+        {
+            "float32": "float32 (float64 for a float64 layer)",
+            "input_dtype": "the layer's own dtype, so float16 statistics overflow at 65504",
+            "always_float32": "float32, for a float64 layer too",
+        },
+    )
+    single_value: str = _convention(
+        "behaviour",
+        "one value per channel in training",
+        {
+            "beta": "answers beta: the only value is its own mean",
+            "raises": "is refused with an error",
+            "nan": "answers, but makes the running variance NaN",
+        },
+    )
+    empty_batch: str = _convention(
+        "behaviour",
+        "an empty batch in training",
+        {
+            "keeps": "leaves the running statistics as they are",
+            "nan": "makes the running statistics NaN",
+            "raises": "is refused with an error",
+        },
+    )
+    zero_epsilon: str = _convention(
+        "behaviour",
+        "epsilon = 0 in training",
+        {
+            "accepts": "is accepted",
+            "raises": "is refused with an error",
+        },
+    )
+    layer_rank: str = _convention(
+        "behaviour",
+        "input of a rank the layer's name does not say",
+        {
+            "any": "is normalised like any other: the layer has no rank",
+            "raises": "is refused with an error",
+        },
+    )
+    bare_call: str = _convention(
+        "behaviour",
+        "a bare call, layer(x), on a new layer",
+        {
+            "trains": "trains: batch statistics, and the running ones move",
+            "infers": "infers: running statistics, which stay",
+            "raises": "asks: it is refused until told which",
+        },
+    )
+    default_epsilon: float = field(
+        default=1e-5, metadata={"changes": "defaults", "question": "epsilon of a bare constructor"}
+    )
+    default_momentum: float = field(
+        default=0.1,
+        metadata={
+            "changes": "defaults",
+            "question": "weight of the new batch under a bare constructor",
+        },
+    )
+    default_channel_axis: int = field(
+        default=1,
+        metadata={"changes": "defaults", "question": "channel axis of a bare constructor"},
+    )
+
+    def __post_init__(self):
+        for name, convention in CONVENTIONS.items():
+            if getattr(self, name) not in convention.options:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} is no option of {name}; "
+                    f"choose one of: {', '.join(convention.options)}"
+                )
+
+    def deviations(self) -> dict[str, object]:
+        """Return the fields in which these conventions differ from the canonical ones."""
+        return {
+            item.name: getattr(self, item.name)
+            for item in fields(self)
+            if getattr(self, item.name) != getattr(CANONICAL, item.name)
+        }
+
+    def but(self, **changed) -> "Conventions":
+        """Return these conventions with some fields changed."""
+        return replace(self, **changed)
+
+    def weight_of_batch(self, raw_momentum: float) -> float:
+        """Translate a number passed as a layer's `momentum` into the weight of the new batch."""
+        return raw_momentum if self.momentum_meaning == "weight_of_batch" else 1.0 - raw_momentum
+
+
+QUESTIONS: dict[str, str] = {
+    item.name: item.metadata["question"] for item in fields(Conventions)
+}
+
+CONVENTIONS: dict[str, Convention] = {
+    item.name: Convention(item.name, **item.metadata)
+    for item in fields(Conventions)
+    if "options" in item.metadata
+}
+
+CANONICAL = Conventions()

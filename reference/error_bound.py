@@ -1,0 +1,247 @@
+"""A-priori rounding-error bounds of every element of y, dx, dgamma, dbeta and the running statistics.
+
+No tolerance is chosen: each bound follows from the data of the case, the formats involved and the
+standard model of floating-point arithmetic, fl(a op b) = (a op b)(1 + d) + e with |d| <= u and |e|
+at most the underflow unit (N. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed.
+2002, section 2.2). A sum of n terms carries g(n) = LAMBDA sqrt(n) u + OPERATIONS u relative to the
+sum of magnitudes (N. Higham and T. Mary, "A new approach to probabilistic rounding error analysis",
+SIAM J. Sci. Comput. 41(5), 2019, theorem 3.1), or n u where the convention says `sequential`.
+
+Symbols: u is the unit roundoff of the arithmetic plus the reference's own; d_NAME bounds the
+absolute error of NAME. Bounds are float64 whatever the reference's working dtype.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference.batch_norm import (
+    Forward,
+    Gradients,
+    channel_major,
+    from_channel_major,
+    inverse_std,
+    inverse_std_of_running,
+    root_slope,
+    running_statistic,
+    variance_for_running,
+)
+from reference.conventions import Conventions
+from reference.float_formats import (
+    FORMATS,
+    FloatFormat,
+    accumulation_format,
+    reference_unit_roundoff,
+)
+
+LAMBDA = 2.0
+"""Confidence of the probabilistic sum bound; theorem 3.1 fails with probability 2 exp(-LAMBDA^2/2)
+a sum at worst, and far less for the blocked sums that frameworks really use."""
+
+OPERATIONS = 4.0
+"""Roundings a value passes between two sums: convert, subtract, multiply, add."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The formats of one layer: what it computes in and what it stores each tensor as."""
+
+    arithmetic: FloatFormat
+    output: FloatFormat
+    statistics: FloatFormat
+    unit: float
+    summation: str
+
+    @classmethod
+    def of(cls, dtype: str, conventions: Conventions) -> "Precision":
+        """Return the formats that a layer of the given dtype has under the conventions."""
+        own = FORMATS[dtype]
+        arithmetic = accumulation_format(dtype)
+        if conventions.arithmetic == "input_dtype":
+            arithmetic = own
+        statistics = {
+            "float32": accumulation_format(dtype),
+            "input_dtype": own,
+            "always_float32": FORMATS["float32"],
+        }[conventions.statistics_dtype]
+        unit = arithmetic.unit_roundoff + reference_unit_roundoff(dtype)
+        return cls(arithmetic, own, statistics, unit, conventions.summation)
+
+    def sum_error(self, count: int) -> float:
+        """Return g(n), relative to the sum of magnitudes."""
+        growth = count if self.summation == "sequential" else LAMBDA * np.sqrt(count)
+        return (growth + OPERATIONS) * self.unit
+
+
+@dataclass(frozen=True)
+class ForwardBound:
+    """Bounds of one forward pass; x_hat and inverse_std are kept for the backward bounds."""
+
+    y: np.ndarray
+    running_mean: np.ndarray
+    running_var: np.ndarray
+    x_hat: np.ndarray
+    relative_inverse_std: np.ndarray
+
+
+def _f64(*arrays):
+    return tuple(np.asarray(array, np.float64) for array in arrays)
+
+
+def forward_bound(
+    forward: Forward, precision: Precision, d_previous: tuple[np.ndarray, np.ndarray]
+) -> ForwardBound:
+    """Bound one forward pass, given the bounds of the running statistics before it, (channels,)."""
+    conventions, epsilon = forward.conventions, forward.epsilon
+    u, c = precision.unit, OPERATIONS
+    x, x_hat, s, scale, beta = _f64(
+        forward.x, forward.x_hat, forward.inverse_std, forward.scale, forward.beta
+    )
+    d_batch_mean, d_batch_variance = _batch_statistics_bound(forward, precision)
+    if forward.uses_batch_statistics:
+        d_mean = d_batch_mean
+        factor = 1.0
+        if conventions.normalizing_variance == "unbiased":
+            factor = forward.count / max(forward.count - 1, 1)
+        d_s = _spread(
+            forward.variance,
+            factor * d_batch_variance,
+            lambda v: inverse_std(v, epsilon, conventions.epsilon_placement),
+        )
+    else:
+        d_mean, d_kept = (bound[:, None, None] for bound in d_previous)
+        d_s = _spread(
+            forward.variance, d_kept, lambda r: inverse_std_of_running(r, epsilon, conventions)
+        )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative_s = np.where(s > 0, d_s / s, 0.0) + c * u
+    mean = np.abs(np.asarray(forward.mean, np.float64))
+    d_x_hat = s * (d_mean + c * u * (np.abs(x) + mean) + precision.arithmetic.underflow)
+    d_x_hat += np.abs(x_hat) * relative_s
+    d_y = np.abs(scale) * d_x_hat + c * u * (np.abs(scale * x_hat) + np.abs(beta))
+    d_y = from_channel_major(d_y, forward.channel_axis, forward.shape)
+    d_running_mean, d_running_var = _running_bound(
+        forward, precision, d_previous, d_batch_mean, d_batch_variance
+    )
+    return ForwardBound(
+        y=_stored(d_y, forward.y, precision.output),
+        running_mean=d_running_mean,
+        running_var=d_running_var,
+        x_hat=d_x_hat,
+        relative_inverse_std=relative_s,
+    )
+
+
+def backward_bound(
+    dy: np.ndarray, forward: Forward, bound: ForwardBound, gradients: Gradients, precision: Precision
+) -> Gradients:
+    """Bound dx, dgamma and dbeta; the arrays of the result are bounds."""
+    conventions = forward.conventions
+    u, c = precision.unit, OPERATIONS
+    dy = np.abs(channel_major(dy, forward.channel_axis, np.float64))
+    x_hat, s, scale = _f64(np.abs(forward.x_hat), forward.inverse_std, np.abs(forward.scale))
+    per_channel = dy.shape[1] * dy.shape[2]
+    g_channel = precision.sum_error(per_channel)
+    d_dbeta = g_channel * dy.sum(axis=(1, 2))
+    d_dgamma = (dy * (bound.x_hat + g_channel * x_hat)).sum(axis=(1, 2))
+    if conventions.scale == "ones":
+        d_dgamma = np.zeros_like(d_dgamma)
+
+    g = dy * scale
+    if forward.uses_batch_statistics and conventions.statistics_gradient == "flows" and dy.size:
+        axes, count = forward.axes, forward.count
+        g_count = precision.sum_error(count)
+        divisor = count
+        if conventions.normalizing_variance == "unbiased":
+            divisor = max(count - 1, 1)
+        slope = np.asarray(root_slope(forward), np.float64) / divisor
+        projection = slope * (g * x_hat).sum(axis=axes, keepdims=True)
+        d_projection = slope * (g * (bound.x_hat + g_count * x_hat)).sum(axis=axes, keepdims=True)
+        mean_g = g.mean(axis=axes, keepdims=True)
+        d_bracket = g_count * mean_g + bound.x_hat * projection + x_hat * d_projection
+        d_bracket += c * u * (g + mean_g + x_hat * projection)
+    else:
+        d_bracket = c * u * g
+    d_dx = from_channel_major(s * d_bracket, forward.channel_axis, forward.shape)
+    relative_s = bound.relative_inverse_std + np.zeros_like(g)
+    relative_s = from_channel_major(relative_s, forward.channel_axis, forward.shape)
+    d_dx = d_dx + np.abs(np.asarray(gradients.dx, np.float64)) * relative_s
+    parameters = precision.statistics if precision.statistics.precision < 24 else precision.arithmetic
+    return Gradients(
+        dx=_stored(d_dx, gradients.dx, precision.output),
+        dgamma=_stored(d_dgamma, gradients.dgamma, parameters),
+        dbeta=_stored(d_dbeta, gradients.dbeta, parameters),
+    )
+
+
+def _batch_statistics_bound(forward: Forward, precision: Precision):
+    """Bound the batch mean and its biased variance, channel-major with the reduced axes kept."""
+    axes, count, u = forward.axes, forward.count, precision.unit
+    if count == 0:
+        zero = np.zeros_like(forward.mean, np.float64)
+        return zero, zero
+    x = np.asarray(forward.x, np.float64)
+    g = precision.sum_error(count)
+    mean = x.mean(axis=axes, keepdims=True)
+    variance = np.square(x - mean).mean(axis=axes, keepdims=True)
+    tiny = precision.arithmetic.underflow
+    d_mean = g * np.abs(x).mean(axis=axes, keepdims=True) + u * np.abs(mean) + tiny
+    d_variance = (g + OPERATIONS * u) * (variance + d_mean**2) + d_mean**2 + tiny
+    mean_square = variance + mean**2
+    if forward.conventions.variance_algorithm == "one_pass":
+        d_variance += 2 * g * mean_square + 2 * np.abs(mean) * d_mean
+    if mean_square.max() * count > precision.arithmetic.largest:  # squares may overflow: no claim
+        overflows = mean_square * count > precision.arithmetic.largest
+        d_variance = np.where(overflows, np.inf, d_variance)
+    return d_mean, d_variance
+
+
+def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_variance):
+    """Bound both running statistics after the update, (channels,)."""
+    w = float(forward.weight)
+    if w == 0:
+        return d_previous
+    conventions, epsilon = forward.conventions, forward.epsilon
+
+    def kept(variance):
+        whole = variance_for_running(variance, forward.count, epsilon, conventions)
+        return running_statistic(whole, epsilon, conventions)
+
+    batch_variance = np.square(forward.x - _column(forward.batch_mean)).mean(axis=(1, 2))
+    d_statistic = _spread(batch_variance, d_batch_variance.ravel(), kept)
+    statistic = np.abs(np.asarray(forward.batch_statistic, np.float64))
+    d_statistic = d_statistic + OPERATIONS * precision.unit * statistic
+    pairs = (
+        (forward.previous_mean, forward.batch_mean, d_batch_mean.ravel(), forward.running_mean),
+        (forward.previous_var, forward.batch_statistic, d_statistic, forward.running_var),
+    )
+    # A layer holds the momentum, or one minus it, rounded to its own arithmetic.
+    momentum_error = 0.0 if w in (0.0, 1.0) else precision.unit
+    bounds = []
+    for d_old, (old, new, d_new, result) in zip(d_previous, pairs, strict=True):
+        old, new = np.abs(np.asarray(old, np.float64)), np.abs(np.asarray(new, np.float64))
+        bound = (1 - w) * d_old + w * d_new
+        bound = bound + OPERATIONS * precision.unit * ((1 - w) * old + w * new)
+        bound = bound + momentum_error * (old + new)
+        bounds.append(_stored(bound, result, precision.statistics))
+    return tuple(bounds)
+
+
+def _stored(bound: np.ndarray, value: np.ndarray, stored_as: FloatFormat) -> np.ndarray:
+    """Add the rounding of the format in which a tensor is stored."""
+    magnitude = np.abs(np.asarray(value, np.float64))
+    return bound + stored_as.unit_roundoff * (magnitude + bound) + stored_as.underflow
+
+
+def _spread(value: np.ndarray, d_value: np.ndarray, function) -> np.ndarray:
+    """Bound the error of function(value): the farther of the two ends of value's interval."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        middle = function(value)
+        low = np.abs(function(np.maximum(value - d_value, 0)) - middle)
+        high = np.abs(function(value + d_value) - middle)
+    low, high = _f64(low, high)
+    return np.where(np.isnan(low) | np.isnan(high), np.inf, np.maximum(low, high))
+
+
+def _column(vector: np.ndarray) -> np.ndarray:
+    return np.asarray(vector)[:, None, None]

@@ -1,0 +1,187 @@
+"""What a layer should answer: expected tensors and their bounds, step after step."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference.batch_norm import batch_norm, batch_norm_backward
+from reference.conventions import CANONICAL, Conventions
+from reference.error_bound import Precision, backward_bound, forward_bound
+
+TENSORS = ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var")
+
+FORMULAS = {
+    "y": "y = γ (x − μ) / √(σ² + ε) + β",
+    "dx": "dx = γ/√(σ² + ε) · (dy − mean(dy) − x̂ · mean(dy · x̂))",
+    "dgamma": "dγ = Σ dy · x̂",
+    "dbeta": "dβ = Σ dy",
+    "running_mean": "running_mean ← (1 − m) · running_mean + m · μ",
+    "running_var": "running_var ← (1 − m) · running_var + m · σ² · n/(n − 1)",
+}
+"""The canonical formula of each tensor; m is the weight of the new batch."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer's configuration and state. None leaves the choice to the layer's own default.
+
+    `momentum` is the weight of the new batch; `raw_momentum` is the number handed to the layer as
+    its `momentum`, whatever the layer means by it. gamma, beta, running_mean and running_var have
+    shape (channels,). `layer_rank` is the rank the layer is built for, None for that of x.
+    """
+
+    dtype: str = "float32"
+    channel_axis: int | None = 1
+    epsilon: float | None = 1e-5
+    momentum: float | None = 0.1
+    raw_momentum: float | None = None
+    layer_rank: int | None = None
+    gamma: np.ndarray | None = None
+    beta: np.ndarray | None = None
+    running_mean: np.ndarray | None = None
+    running_var: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of the layer: an input, an upstream gradient (None: no backward), a mode.
+
+    `training` is True, False, or None for a bare call, `layer(x)`.
+    """
+
+    x: np.ndarray
+    dy: np.ndarray | None = None
+    training: bool | None = True
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The value a tensor should have and how far from it correct arithmetic can land."""
+
+    value: np.ndarray
+    bound: np.ndarray
+
+
+@dataclass(frozen=True)
+class StepExpectation:
+    """The expected tensors of one step, or the convention by which the step is refused."""
+
+    tensors: dict[str, Expected]
+    refused_by: str | None = None
+
+
+def expect(
+    layer: Layer,
+    steps: Sequence[Step],
+    conventions: Conventions = CANONICAL,
+    exact: Sequence[str] = (),
+    answers: Sequence[Mapping[str, np.ndarray]] = (),
+) -> list[StepExpectation]:
+    """Return what each step should answer under the conventions; a refusal ends the list.
+
+    Tensors named in `exact` get the bound 0: their inputs make every rounding vanish. Where
+    `answers`, a target's own tensors step by step, hold running statistics outside their bounds,
+    the next step is expected to go on from those: one fault is told once, where it happens.
+    """
+    epsilon = conventions.default_epsilon if layer.epsilon is None else layer.epsilon
+    momentum = _weight_of_batch(layer, conventions)
+    axis = conventions.default_channel_axis if layer.channel_axis is None else layer.channel_axis
+    channels = steps[0].x.shape[axis]
+    gamma, beta, running_mean, running_var = _state(layer, channels)
+    precision = Precision.of(layer.dtype, conventions)
+    d_running = (np.zeros(channels), np.zeros(channels))
+    batches_seen = 0
+    expectations: list[StepExpectation] = []
+    for number, step in enumerate(steps):
+        refusal = refused_by(layer, step, epsilon, axis, conventions)
+        if refusal:
+            expectations.append(StepExpectation({}, refusal))
+            break
+        training = conventions.bare_call == "trains" if step.training is None else step.training
+        forward = batch_norm(
+            step.x,
+            gamma,
+            beta,
+            running_mean,
+            running_var,
+            epsilon=epsilon,
+            momentum=momentum,
+            training=training,
+            conventions=conventions,
+            channel_axis=axis,
+            batches_seen=batches_seen,
+        )
+        bound = forward_bound(forward, precision, d_running)
+        tensors = {"y": Expected(forward.y, bound.y)}
+        if step.dy is not None:
+            gradients = batch_norm_backward(step.dy, forward)
+            d = backward_bound(step.dy, forward, bound, gradients, precision)
+            for name in ("dx", "dgamma", "dbeta"):
+                tensors[name] = Expected(getattr(gradients, name), getattr(d, name))
+        if conventions.running_update != "on_backward" or step.dy is not None:
+            running_mean, running_var = forward.running_mean, forward.running_var
+            d_running = (bound.running_mean, bound.running_var)
+            batches_seen += bool(training)
+        tensors["running_mean"] = Expected(running_mean, d_running[0])
+        tensors["running_var"] = Expected(running_var, d_running[1])
+        for name in exact:
+            if name in tensors:
+                value = tensors[name].value
+                tensors[name] = Expected(value, np.zeros(np.shape(value)))
+        expectations.append(StepExpectation(tensors))
+        if number < len(answers):
+            running_mean, running_var, d_running = _go_on_from(answers[number], tensors, d_running)
+    return expectations
+
+
+def _go_on_from(answer: Mapping[str, np.ndarray], tensors: dict[str, Expected], d_running):
+    """Return the running statistics for the next step: the target's own where they are off."""
+    state, bounds = [], []
+    for name, bound in zip(("running_mean", "running_var"), d_running, strict=True):
+        expected = tensors[name].value
+        own = answer.get(name)
+        if own is not None and np.shape(own) == np.shape(expected):
+            own = np.asarray(own, expected.dtype)
+            with np.errstate(invalid="ignore"):
+                off = np.abs(own - expected) > tensors[name].bound
+            expected, bound = np.where(off, own, expected), np.where(off, 0.0, bound)
+        state.append(expected)
+        bounds.append(bound)
+    return *state, tuple(bounds)
+
+
+def refused_by(
+    layer: Layer, step: Step, epsilon: float, axis: int, conventions: Conventions
+) -> str | None:
+    """Name the convention under which the layer refuses this step, if there is one."""
+    if layer.layer_rank not in (None, step.x.ndim) and conventions.layer_rank == "raises":
+        return "layer_rank"
+    if step.training is None and conventions.bare_call == "raises":
+        return "bare_call"
+    trains = step.training or (step.training is None and conventions.bare_call == "trains")
+    if not trains:
+        return None
+    values_per_channel = step.x.size // step.x.shape[axis] if step.x.shape[axis] else 0
+    if values_per_channel == 1 and conventions.single_value == "raises":
+        return "single_value"
+    if step.x.size == 0 and conventions.empty_batch == "raises":
+        return "empty_batch"
+    if epsilon == 0 and conventions.zero_epsilon == "raises":
+        return "zero_epsilon"
+    return None
+
+
+def _weight_of_batch(layer: Layer, conventions: Conventions) -> float:
+    if layer.raw_momentum is not None:
+        return conventions.weight_of_batch(layer.raw_momentum)
+    return conventions.default_momentum if layer.momentum is None else layer.momentum
+
+
+def _state(layer: Layer, channels: int) -> tuple[np.ndarray, ...]:
+    zeros, ones = np.zeros(channels), np.ones(channels)
+    own = (ones, zeros, zeros, ones)
+    given = (layer.gamma, layer.beta, layer.running_mean, layer.running_var)
+    return tuple(
+        default if value is None else value for value, default in zip(given, own, strict=True)
+    )

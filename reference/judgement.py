@@ -1,0 +1,238 @@
+"""The verdict on what a layer answered: inside its bounds, outside them, and by which convention."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference.conventions import CANONICAL, Conventions
+from reference.error_bound import Precision
+from reference.expected import FORMULAS, TENSORS, Expected, Layer, Step, StepExpectation, expect
+from reference.float_formats import FORMATS
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The element farthest from its expected value, measured in bounds."""
+
+    index: tuple[int, ...]
+    observed: float
+    expected: float
+    canonical: float | None
+    bound: float
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on one tensor of one step (tensor "" for a step without tensors).
+
+    `convention` names what explains the difference, as `field=option`, joined by ", ".
+    """
+
+    verdict: str
+    tensor: str
+    step: int
+    convention: str = ""
+    error_over_bound: float | None = None
+    max_ulp: float | None = None
+    worst: Worst | None = None
+    detail: str = ""
+
+    @property
+    def formula(self) -> str:
+        return FORMULAS.get(self.tensor, "")
+
+    @property
+    def fails(self) -> bool:
+        return self.verdict not in ("conforms", "differs", "declined")
+
+    def message(self, subject: str) -> str:
+        """Say the verdict in one line about `subject`, a target and a case."""
+        if self.worst is None:
+            return f"{subject}: {self.detail}"
+        place = ", ".join(map(str, self.worst.index))
+        observed, expected = self.worst.observed.hex(), self.worst.expected.hex()
+        line = (
+            f"{subject}: {self.tensor}[{place}] = {observed}, should be {expected} "
+            f"(error {self.error_over_bound:.3g} × bound)"
+        )
+        if self.verdict == "differs":
+            return f"{line}; differs from the paper by {self.convention}"
+        if self.verdict == "violates":
+            return f"{line}; {self.detail or 'no declared convention explains it'}"
+        return line
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A layer's answer: the tensors of each step, and the step and words of a refusal."""
+
+    steps: Sequence[Mapping[str, np.ndarray]]
+    refusal: str | None = None
+
+
+def judge(
+    layer: Layer,
+    steps: Sequence[Step],
+    answered: Answered,
+    declared: Conventions,
+    exact: Sequence[str] = (),
+) -> list[Judgement]:
+    """Judge every tensor of every step under the declared conventions.
+
+    A tensor inside its bound conforms, or differs where the canonical conventions would put it
+    outside; outside its bound it violates. A refusal differs where a declared convention says so.
+    """
+    def expectations(conventions):
+        return expect(layer, steps, conventions, exact, answered.steps)
+
+    alternatives = _Alternatives(expectations, declared)
+    judgements = []
+    for number, expectation in enumerate(expectations(declared)):
+        if expectation.refused_by:
+            judgements.append(_refusal(number, expectation.refused_by, answered, declared))
+            break
+        if number >= len(answered.steps):
+            detail = f"step {number} was refused: {answered.refusal or 'no answer'}"
+            judgements.append(Judgement("raised", "", number, detail=detail))
+            break
+        answer = answered.steps[number]
+        fault = malformed(answer, expectation, layer.dtype, declared)
+        if fault:
+            judgements.append(Judgement("broken adapter", "", number, detail=fault))
+            break
+        for tensor in TENSORS:
+            if tensor in expectation.tensors:
+                observed = np.asarray(answer[tensor])
+                expected = expectation.tensors[tensor]
+                judgements.append(_judge_tensor(number, tensor, observed, expected, alternatives))
+    return judgements
+
+
+def malformed(
+    answer: Mapping[str, np.ndarray],
+    expectation: StepExpectation,
+    dtype: str,
+    conventions: Conventions,
+) -> str | None:
+    """Say what is wrong with the form of an answer: a tensor missing, its shape or its dtype."""
+    kept = Precision.of(dtype, conventions).statistics.name
+    valid = {
+        "y": (dtype,),
+        "dx": (dtype,),
+        "dgamma": (dtype, kept),
+        "dbeta": (dtype, kept),
+        "running_mean": (kept,),
+        "running_var": (kept,),
+    }
+    for tensor, expected in expectation.tensors.items():
+        if tensor not in answer:
+            return f"the answer has no {tensor}"
+        observed = answer[tensor]
+        if observed.shape != np.shape(expected.value):
+            return (
+                f"{tensor} has the shape {observed.shape}, should have {np.shape(expected.value)}"
+            )
+        if observed.dtype.name not in valid[tensor]:
+            names = " or ".join(dict.fromkeys(valid[tensor]))
+            return f"{tensor} has the dtype {observed.dtype.name}, should have {names}"
+    return None
+
+
+def error_over_bound(observed: np.ndarray, expected: Expected) -> np.ndarray:
+    """Return |observed - expected| / bound elementwise; at most 1 is correct.
+
+    Equal values give 0, also where both are NaN or where the expected value rounds to the same
+    infinity in the observed dtype; an infinite bound makes no claim and gives 0.
+    """
+    wide = np.asarray(expected.value)
+    value = observed.astype(wide.dtype)
+    threshold = FORMATS[observed.dtype.name].overflow_threshold
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        error = np.abs(value - wide)
+        ratio = np.where(error == 0, 0.0, (error / expected.bound).astype(np.float64))
+        overflows = np.isinf(value) & (np.sign(value) == np.sign(wide))
+        overflows &= np.abs(wide) + expected.bound >= threshold
+    ratio = np.where(np.isnan(ratio), np.inf, ratio)
+    equal = overflows | np.isinf(expected.bound) | (np.isnan(value) & np.isnan(wide))
+    return np.where(equal, 0.0, ratio)
+
+
+class _Alternatives:
+    """What other conventions would expect, computed once each and only when asked for."""
+
+    def __init__(self, expectations, declared: Conventions):
+        self._expectations = expectations
+        self._declared = declared
+        self._known: dict[Conventions, list[StepExpectation]] = {}
+
+    def _tensor(self, conventions: Conventions, step: int, tensor: str) -> Expected | None:
+        if conventions not in self._known:
+            self._known[conventions] = self._expectations(conventions)
+        steps = self._known[conventions]
+        return steps[step].tensors.get(tensor) if step < len(steps) else None
+
+    def canonical(self, step: int, tensor: str) -> Expected | None:
+        return self._tensor(CANONICAL, step, tensor)
+
+    def needed(self, step: int, tensor: str, observed: np.ndarray) -> str:
+        """Name the declared deviations without which this tensor would be outside its bound."""
+        deviations = self._declared.deviations()
+        needed = [
+            f"{field}={option}"
+            for field, option in deviations.items()
+            if not _fits(
+                observed,
+                self._tensor(
+                    self._declared.but(**{field: getattr(CANONICAL, field)}), step, tensor
+                ),
+            )
+        ]
+        return ", ".join(needed or [f"{field}={option}" for field, option in deviations.items()])
+
+
+def _fits(observed: np.ndarray, expected: Expected | None) -> bool:
+    if expected is None or np.shape(expected.value) != observed.shape:
+        return False
+    return not np.any(error_over_bound(observed, expected) > 1)
+
+
+def _refusal(number, field, answered: Answered, declared: Conventions) -> Judgement:
+    convention = f"{field}={getattr(declared, field)}"
+    if len(answered.steps) > number or answered.refusal is None:
+        detail = f"step {number} was answered, should be refused by {convention}"
+        return Judgement("violates", "", number, detail=detail)
+    detail = f"step {number} is refused by {convention}: {answered.refusal}"
+    return Judgement("differs", "", number, convention=convention, detail=detail)
+
+
+def _judge_tensor(step, tensor, observed, expected: Expected, alternatives) -> Judgement:
+    ratio = error_over_bound(observed, expected)
+    canonical = alternatives.canonical(step, tensor)
+    if canonical is not None and np.shape(canonical.value) != observed.shape:
+        canonical = None
+    worst = _worst(ratio, observed, expected, canonical)
+    largest = float(ratio.max(initial=0.0))
+    ulp = FORMATS[observed.dtype.name].ulp(np.asarray(expected.value, np.float64))
+    with np.errstate(invalid="ignore", over="ignore"):
+        distance = np.abs(observed.astype(np.float64) - np.asarray(expected.value, np.float64))
+        max_ulp = float(np.max(distance / ulp, initial=0.0, where=ratio > 0))
+    verdict, convention = "conforms", ""
+    if largest > 1:
+        verdict = "violates"
+    elif not _fits(observed, canonical):
+        verdict, convention = "differs", alternatives.needed(step, tensor, observed)
+    return Judgement(verdict, tensor, step, convention, largest, max_ulp, worst)
+
+
+def _worst(ratio, observed, expected: Expected, canonical: Expected | None) -> Worst | None:
+    if ratio.size == 0:
+        return None
+    index = np.unravel_index(np.argmax(ratio), ratio.shape)
+    return Worst(
+        index=tuple(map(int, index)),
+        observed=float(observed[index]),
+        expected=float(expected.value[index]),
+        canonical=None if canonical is None else float(canonical.value[index]),
+        bound=float(expected.bound[index]),
+    )

@@ -1,0 +1,140 @@
+"""From a target's answer to records: judge every tensor, and say it in the records' words."""
+
+from adapters.harness.observation import Observation
+from adapters.harness.registry import Target
+from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS, Conventions
+from reference.expected import FORMULAS, TENSORS
+from reference.judgement import Answered, Judgement, judge
+from test_cases.case import Case
+
+FAILING = ("violates", "raised", "crashed", "timed out", "broken adapter")
+
+
+def vocabulary() -> dict:
+    """Return what a reader of the records needs to know of conventions, tensors and formulas."""
+    conventions = {}
+    for name, question in QUESTIONS.items():
+        told = {"question": question, "canonical": getattr(CANONICAL, name), "options": {}}
+        told["changes"] = CONVENTIONS[name].changes if name in CONVENTIONS else "defaults"
+        if name in CONVENTIONS:
+            told["options"] = CONVENTIONS[name].options
+        conventions[name] = told
+    return {"conventions": conventions, "formulas": FORMULAS, "tensors": list(TENSORS)}
+
+
+def case_record(case: Case) -> dict:
+    """Return the record of a case."""
+    return {
+        "kind": "case",
+        "case": case.id,
+        "reason": case.reason,
+        "dtype": case.dtype,
+        "shape": list(case.shape),
+        "channel_axis": case.channel_axis,
+        "epsilon": case.epsilon,
+        "momentum": case.momentum,
+        "raw_momentum": case.raw_momentum,
+        "steps": list(case.steps),
+    }
+
+
+def target_record(target: Target, hello: dict | Observation) -> dict:
+    """Return the record of a target, from its hello or from what stands in place of one."""
+    record = {"kind": "target", **_names(target)}
+    if isinstance(hello, Observation):
+        broken = {"message": hello.message, "log": hello.log, "retry": hello.retry}
+        return {**record, "version": "", "versions": {}, "conventions": {}, "broken": broken}
+    conventions = {
+        field: {"option": option, "source": source}
+        for field, (option, source) in hello["conventions"].items()
+    }
+    return {
+        **record,
+        "version": hello["versions"].get(target.implementation.package, ""),
+        "versions": hello["versions"],
+        "python": hello["python"],
+        "environment": hello["interpreter"],
+        "conventions": conventions,
+    }
+
+
+def verdict_records(case: Case, target: Target, hello, observation: Observation) -> list[dict]:
+    """Judge a target's answer to a case; one record a verdict."""
+    version = ""
+    if not isinstance(hello, Observation):
+        version = hello["versions"].get(target.implementation.package, "")
+    subject = f"{target.name} {case.id}"
+    told = [
+        {"field": field, "option": option, "source": source}
+        for field, (option, source) in observation.conventions.items()
+    ]
+    records = []
+    for judgement in judgements(case, observation):
+        records.append(
+            {
+                "kind": "verdict",
+                "case": case.id,
+                **_names(target),
+                "version": version,
+                "dtype": case.dtype,
+                "tensor": judgement.tensor,
+                "step": judgement.step,
+                "verdict": judgement.verdict,
+                "error_over_bound": judgement.error_over_bound,
+                "max_ulp": judgement.max_ulp,
+                "convention": judgement.convention,
+                "message": judgement.message(subject),
+                "formula": judgement.formula,
+                "conventions": told,
+                "worst": _worst(judgement),
+            }
+        )
+    return records
+
+
+def judgements(case: Case, observation: Observation) -> list[Judgement]:
+    """Return the verdicts on one answer, tensor by tensor where there are tensors."""
+    if observation.ended in ("declined", "crashed", "timed out", "broken adapter"):
+        number = len(observation.steps)
+        return [Judgement(observation.ended, "", number, detail=_with_log(observation))]
+    try:
+        options = {field: option for field, (option, _) in observation.conventions.items()}
+        declared = CANONICAL.but(**options)
+    except (TypeError, ValueError) as error:
+        return [Judgement("broken adapter", "", 0, detail=f"declares {error}")]
+    refusal = observation.message if observation.ended == "raised" else None
+    answered = Answered(observation.steps, refusal)
+    return judge(case.layer(), case.inputs(), answered, declared, case.exact)
+
+
+def _with_log(observation: Observation) -> str:
+    lines = [line for line in observation.log.splitlines() if line.strip()]
+    if observation.ended == "declined" or not lines:
+        return f"{observation.ended}: {observation.message}"
+    return f"{observation.ended}: {observation.message}; its last words: {lines[-1].strip()[:300]}"
+
+
+def _names(target: Target) -> dict:
+    return {
+        "target": target.name,
+        "implementation": target.implementation.label,
+        "device": target.device,
+        "mode": target.mode,
+    }
+
+
+def _worst(judgement: Judgement) -> dict | None:
+    worst = judgement.worst
+    if worst is None:
+        return None
+    record: dict = {"index": list(worst.index), "bound": worst.bound}
+    for name in ("observed", "expected", "canonical"):
+        value = getattr(worst, name)
+        record[name] = value
+        record[name + "_hex"] = None if value is None else value.hex()
+    return record
+
+
+def declared_conventions(hello: dict) -> Conventions:
+    """Return the conventions that a target declares for a plain layer."""
+    return CANONICAL.but(**{field: two[0] for field, two in hello["conventions"].items()})
