@@ -17,7 +17,14 @@ from adapters.harness.host import Host
 from adapters.harness.observation import Observation
 from reports.records import RecordWriter
 from test_cases.cases import all_cases
-from test_cases.verdicts import FAILING, case_record, target_record, verdict_records, vocabulary
+from test_cases.known import mark_known, read_known, unfit
+from test_cases.verdicts import (
+    case_record,
+    fails,
+    target_record,
+    verdict_records,
+    vocabulary,
+)
 
 ROOT = Path(__file__).parent
 CONFORMANCE = "test_conformance.py"
@@ -128,6 +135,8 @@ def pytest_sessionfinish(session, exitstatus):
     suite = session.config.stash.get(SUITE, None)
     if suite:
         suite.finish(int(exitstatus))
+        if suite.unfit and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -148,6 +157,8 @@ class Suite:
         self.targets = registry.targets(chosen, options.device, options.mode)
         self.cases = _chosen_cases(options)
         self.pythons = _pythons(options.python)
+        self.known = read_known()
+        self.unfit = []
         self.is_worker = hasattr(config, "workerinput")
         self.host = None
         self.hellos = {}
@@ -183,11 +194,9 @@ class Suite:
             self.hellos[target.name] = self.host.greeting(target)
         hello = self.hellos[target.name]
         observation = self.host.observe(target, case.id)
-        return [
-            target_record(target, hello),
-            case_record(case),
-            *verdict_records(case, target, hello, observation),
-        ]
+        verdicts = verdict_records(case, target, hello, observation)
+        mark_known(verdicts, self.known)
+        return [target_record(target, hello), case_record(case), *verdicts]
 
     def keep(self, records):
         """Append the records of one test; a target or case that is known already is not told again."""
@@ -232,6 +241,7 @@ class Suite:
         if self.host:
             self.host.__exit__(None, None, None)
         if self.writer:
+            self.unfit = unfit(self.known, self.verdicts, all_cases())
             counts = {}
             for record in self.verdicts:
                 counts[record["verdict"]] = counts.get(record["verdict"], 0) + 1
@@ -341,11 +351,20 @@ def _summarise(reporter, suite):
     for target, row in counts.items():
         told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(row.items()))
         reporter.write_line(f"{target}: {told}")
-    failing = [record for record in suite.verdicts if record["verdict"] in FAILING]
+    failing = [record for record in suite.verdicts if fails(record)]
     failing.sort(key=lambda record: -float(record["error_over_bound"] or 0))
     for record in failing[:FINDINGS_SHOWN]:
         if record["target"] not in suite.broken:
             reporter.write_line(record["message"])
     if len(failing) > FINDINGS_SHOWN:
         reporter.write_line(f"… and {len(failing) - FINDINGS_SHOWN} more in the report")
+    for line in suite.unfit:
+        reporter.write_line(line)
+    known = {}
+    for record in suite.verdicts:
+        if "known" in record:
+            key = record["target"], record["known"]["what"]
+            known[key] = known.get(key, 0) + 1
+    for (target, what), count in known.items():
+        reporter.write_line(f"known: {target}, {count} verdicts: {what}")
     reporter.write_line(f"report: {suite.report}")

@@ -18,8 +18,6 @@ warnings.filterwarnings("ignore", message=".*np.bool.*|.*overwritten.*")
 import mxnet as mx  # noqa: E402
 from mxnet import autograd  # noqa: E402
 
-from adapters.harness.protocol import Declined  # noqa: E402
-
 DOCS = "https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/nn/index.html"
 SOURCE = "src/operator/nn/batch_norm.cc"
 
@@ -40,8 +38,6 @@ def conventions(layer, shape):
 
 
 def build(layer, channels, context):
-    if layer.dtype == "bfloat16":
-        raise Declined("MXNet 1.9.1 has no bfloat16 BatchNorm that trains")
     momentum = layer.raw_momentum
     if momentum is None and layer.momentum is not None:
         momentum = 1.0 - layer.momentum
@@ -49,7 +45,8 @@ def build(layer, channels, context):
     options = {name: value for name, value in options.items() if value is not None}
     block = mx.gluon.nn.BatchNorm(in_channels=channels, **options)
     block.initialize(ctx=context)
-    block.cast(layer.dtype)
+    if layer.dtype != "bfloat16":  # its parameters are float32 anyway, as they are for float16
+        block.cast(layer.dtype)
     if layer.mode == "hybridized":
         block.hybridize()
     return block
@@ -63,7 +60,14 @@ def set_state(block, layer):
         (block.running_var, layer.running_var),
     ):
         if value is not None:
-            parameter.set_data(mx.nd.array(value, dtype=parameter.dtype))
+            parameter.set_data(mx.nd.array(widened(value), dtype=parameter.dtype))
+
+
+def widened(array):
+    """Return bfloat16 bits as float32; MXNet knows them as a NumPy record of one uint16."""
+    if array.dtype.names is None:
+        return array
+    return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
 
 
 def run(layer, steps):
@@ -72,7 +76,7 @@ def run(layer, steps):
     block = build(layer, steps[0].x.shape[axis], context)
     set_state(block, layer)
     for step in steps:
-        x = mx.nd.array(step.x, ctx=context, dtype=layer.dtype)
+        x = mx.nd.array(step.x, ctx=context, dtype=step.x.dtype)
         answer = {}
         if step.training is None:
             y = block(x)
@@ -83,7 +87,7 @@ def run(layer, steps):
             x.attach_grad()
             with autograd.record(train_mode=step.training):
                 y = block(x)
-            dy = mx.nd.array(step.dy, ctx=context, dtype=layer.dtype)
+            dy = mx.nd.array(step.dy, ctx=context, dtype=step.dy.dtype)
             y.backward(dy, train_mode=step.training)
             answer["dx"] = x.grad.asnumpy()
             answer["dgamma"] = block.gamma.grad().asnumpy()

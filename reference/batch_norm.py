@@ -39,6 +39,8 @@ class Forward:
     previous_mean: np.ndarray
     previous_var: np.ndarray
     weight: float
+    momentum: float
+    batches_seen: int
     epsilon: float
     channel_axis: int
     shape: tuple[int, ...]
@@ -111,7 +113,8 @@ def inverse_std_of_running(kept: np.ndarray, epsilon: float, conventions: Conven
         case "variance":
             return inverse_std(kept, epsilon, placement)
         case "standard_deviation":
-            return 1 / (kept + _added_to_root(epsilon, placement))
+            with np.errstate(divide="ignore"):
+                return 1 / (kept + _added_to_root(epsilon, placement))
         case _:
             return kept
 
@@ -130,7 +133,7 @@ def variance_for_running(variance, count: int, epsilon: float, conventions: Conv
             return variance * count / (count - 1.0 - epsilon)
 
 
-def effective_weight(momentum: float, batches_seen: int, running_update: str) -> float:
+def effective_weight(momentum: np.floating, batches_seen: int, running_update: str) -> float:
     """Return the weight of batch number `batches_seen + 1` in the running statistics.
 
     Every rule of `running_update` is a moving average with a weight of its own: the plain average
@@ -140,7 +143,7 @@ def effective_weight(momentum: float, batches_seen: int, running_update: str) ->
         case "never":
             return 0.0
         case "cumulative":
-            return 1.0 / (batches_seen + 1)
+            return type(momentum)(1) / (batches_seen + 1)  # in the working dtype
         case "first_batch_replaces" if batches_seen == 0:
             return 1.0
         case "zero_debiased" if momentum:
@@ -238,6 +241,8 @@ def batch_norm(
         previous_mean=running_mean,
         previous_var=running_var,
         weight=weight,
+        momentum=momentum,
+        batches_seen=batches_seen,
         epsilon=epsilon,
         channel_axis=channel_axis,
         shape=x.shape,
@@ -320,6 +325,8 @@ def _sum_of_products(a, b, axes):
 def _checked_axis(x, channel_axis, *vectors) -> int:
     if x.ndim < 2:
         raise ValueError(f"x has rank {x.ndim}; BatchNorm needs a sample and a channel axis")
+    if not -x.ndim <= channel_axis < x.ndim:
+        raise ValueError(f"x of rank {x.ndim} has no axis {channel_axis}")
     axis = channel_axis % x.ndim
     if axis == 0:
         raise ValueError("axis 0 holds the samples and cannot be the channel axis")

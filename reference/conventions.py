@@ -167,10 +167,10 @@ class Conventions:
     )
     empty_batch: str = _convention(
         "behaviour",
-        "an empty batch in training",
+        "an empty batch",
         {
             "keeps": "leaves the running statistics as they are",
-            "nan": "makes the running statistics NaN",
+            "nan": "makes the running statistics NaN in training",
             "raises": "is refused with an error",
         },
     )

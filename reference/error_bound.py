@@ -81,7 +81,7 @@ class ForwardBound:
     running_mean: np.ndarray
     running_var: np.ndarray
     x_hat: np.ndarray
-    relative_inverse_std: np.ndarray
+    inverse_std: np.ndarray
 
 
 def _f64(*arrays):
@@ -113,11 +113,11 @@ def forward_bound(
         d_s = _spread(
             forward.variance, d_kept, lambda r: inverse_std_of_running(r, epsilon, conventions)
         )
-    with np.errstate(invalid="ignore", divide="ignore"):
-        relative_s = np.where(s > 0, d_s / s, 0.0) + c * u
+    d_s = d_s + c * u * s
     mean = np.abs(np.asarray(forward.mean, np.float64))
-    d_x_hat = s * (d_mean + c * u * (np.abs(x) + mean) + precision.arithmetic.underflow)
-    d_x_hat += np.abs(x_hat) * relative_s
+    # The computed 1/std multiplies the error of x - mean, so it is s + d_s that counts there.
+    d_centred = d_mean + c * u * (np.abs(x) + mean) + precision.arithmetic.underflow
+    d_x_hat = (s + d_s) * d_centred + np.abs(x_hat) * _ratio(d_s, s)
     d_y = np.abs(scale) * d_x_hat + c * u * (np.abs(scale * x_hat) + np.abs(beta))
     d_y = from_channel_major(d_y, forward.channel_axis, forward.shape)
     d_running_mean, d_running_var = _running_bound(
@@ -128,7 +128,7 @@ def forward_bound(
         running_mean=d_running_mean,
         running_var=d_running_var,
         x_hat=d_x_hat,
-        relative_inverse_std=relative_s,
+        inverse_std=d_s,
     )
 
 
@@ -143,7 +143,7 @@ def backward_bound(
     per_channel = dy.shape[1] * dy.shape[2]
     g_channel = precision.sum_error(per_channel)
     d_dbeta = g_channel * dy.sum(axis=(1, 2))
-    d_dgamma = (dy * (bound.x_hat + g_channel * x_hat)).sum(axis=(1, 2))
+    d_dgamma = (dy * (bound.x_hat + g_channel * (x_hat + bound.x_hat))).sum(axis=(1, 2))
     if conventions.scale == "ones":
         d_dgamma = np.zeros_like(d_dgamma)
 
@@ -156,16 +156,17 @@ def backward_bound(
             divisor = max(count - 1, 1)
         slope = np.asarray(root_slope(forward), np.float64) / divisor
         projection = slope * (g * x_hat).sum(axis=axes, keepdims=True)
-        d_projection = slope * (g * (bound.x_hat + g_count * x_hat)).sum(axis=axes, keepdims=True)
+        d_projection = g * (bound.x_hat + g_count * (x_hat + bound.x_hat))
+        d_projection = slope * d_projection.sum(axis=axes, keepdims=True)
         mean_g = g.mean(axis=axes, keepdims=True)
-        d_bracket = g_count * mean_g + bound.x_hat * projection + x_hat * d_projection
+        d_bracket = bound.x_hat * projection + (x_hat + bound.x_hat) * d_projection
+        d_bracket += g_count * mean_g
         d_bracket += c * u * (g + mean_g + x_hat * projection)
     else:
         d_bracket = c * u * g
-    d_dx = from_channel_major(s * d_bracket, forward.channel_axis, forward.shape)
-    relative_s = bound.relative_inverse_std + np.zeros_like(g)
-    relative_s = from_channel_major(relative_s, forward.channel_axis, forward.shape)
-    d_dx = d_dx + np.abs(np.asarray(gradients.dx, np.float64)) * relative_s
+    dx = np.abs(channel_major(gradients.dx, forward.channel_axis, np.float64))
+    d_dx = (s + bound.inverse_std) * d_bracket + dx * _ratio(bound.inverse_std, s)
+    d_dx = from_channel_major(d_dx, forward.channel_axis, forward.shape)
     parameters = precision.statistics if precision.statistics.precision < 24 else precision.arithmetic
     return Gradients(
         dx=_stored(d_dx, gradients.dx, precision.output),
@@ -177,7 +178,7 @@ def backward_bound(
 def _batch_statistics_bound(forward: Forward, precision: Precision):
     """Bound the batch mean and its biased variance, channel-major with the reduced axes kept."""
     axes, count, u = forward.axes, forward.count, precision.unit
-    if count == 0:
+    if forward.x.size == 0:
         zero = np.zeros_like(forward.mean, np.float64)
         return zero, zero
     x = np.asarray(forward.x, np.float64)
@@ -190,9 +191,8 @@ def _batch_statistics_bound(forward: Forward, precision: Precision):
     mean_square = variance + mean**2
     if forward.conventions.variance_algorithm == "one_pass":
         d_variance += 2 * g * mean_square + 2 * np.abs(mean) * d_mean
-    if mean_square.max() * count > precision.arithmetic.largest:  # squares may overflow: no claim
-        overflows = mean_square * count > precision.arithmetic.largest
-        d_variance = np.where(overflows, np.inf, d_variance)
+    overflows = mean_square * count > precision.arithmetic.largest
+    d_variance = np.where(overflows, np.inf, d_variance)  # squares may overflow: no claim
     return d_mean, d_variance
 
 
@@ -217,6 +217,9 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
     )
     # A layer holds the momentum, or one minus it, rounded to its own arithmetic.
     momentum_error = 0.0 if w in (0.0, 1.0) else precision.unit
+    if conventions.running_update == "zero_debiased":
+        # 1 - (1 - m)^t cancels where m t is small: t roundings of the power, over the difference.
+        momentum_error *= (forward.batches_seen + 1) * w / max(float(forward.momentum), 1e-300)
     bounds = []
     for d_old, (old, new, d_new, result) in zip(d_previous, pairs, strict=True):
         old, new = np.abs(np.asarray(old, np.float64)), np.abs(np.asarray(new, np.float64))
@@ -241,6 +244,11 @@ def _spread(value: np.ndarray, d_value: np.ndarray, function) -> np.ndarray:
         high = np.abs(function(value + d_value) - middle)
     low, high = _f64(low, high)
     return np.where(np.isnan(low) | np.isnan(high), np.inf, np.maximum(low, high))
+
+
+def _ratio(d_value: np.ndarray, value: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(value > 0, d_value / value, 0.0)
 
 
 def _column(vector: np.ndarray) -> np.ndarray:

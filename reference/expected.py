@@ -159,14 +159,14 @@ def refused_by(
         return "layer_rank"
     if step.training is None and conventions.bare_call == "raises":
         return "bare_call"
+    if step.x.size == 0 and conventions.empty_batch == "raises":
+        return "empty_batch"
     trains = step.training or (step.training is None and conventions.bare_call == "trains")
     if not trains:
         return None
     values_per_channel = step.x.size // step.x.shape[axis] if step.x.shape[axis] else 0
     if values_per_channel == 1 and conventions.single_value == "raises":
         return "single_value"
-    if step.x.size == 0 and conventions.empty_batch == "raises":
-        return "empty_batch"
     if epsilon == 0 and conventions.zero_epsilon == "raises":
         return "zero_epsilon"
     return None

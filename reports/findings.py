@@ -1,5 +1,6 @@
 """Findings, worst first, and the differences that a declared convention explains."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -131,7 +132,8 @@ def _finding(kind: str, target: str, group: list[Row]) -> Finding:
         verb = "leaves its" if len(tensors) == 1 else "leave their"
         cause = _group(worst)[3]
         why = f"explained by {cause}, which is not declared" if cause else "no convention explains it"
-        far = f", at worst {figure(worst.error)} × bound" if worst.error is not None else ""
+        far = "" if worst.error is None else f", at worst {figure(worst.error)} × bound"
+        far = ", with NaN as the error" if far and math.isnan(worst.error) else far
         sentence = f"{listed(tensors)} {verb} bound in {where}{far}; {why}."
     elif kind == "raised":
         sentence = f"An error was raised in {where} where an answer was due."

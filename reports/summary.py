@@ -255,7 +255,7 @@ def _title(run: Run, rows: tuple[Row, ...], evidence: tuple[Evidence, ...]) -> T
     )
 
 
-def _lead(matrix: Matrix, targets, findings, differences) -> str:
+def _lead(matrix: Matrix, findings, differences) -> str:
     """Say in two sentences where the targets part and how much of that is unexplained."""
     parted = sum(len(group.rows) for group in matrix.parted)
     explained = sum(len(item.rows) for item in differences)

@@ -10,6 +10,11 @@ from test_cases.case import Case
 FAILING = ("violates", "raised", "crashed", "timed out", "broken adapter")
 
 
+def fails(record: dict) -> bool:
+    """Say whether a verdict record fails its test: a failing verdict that is not known."""
+    return record["verdict"] in FAILING and "known" not in record
+
+
 def vocabulary() -> dict:
     """Return what a reader of the records needs to know of conventions, tensors and formulas."""
     conventions = {}

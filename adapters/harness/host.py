@@ -53,7 +53,7 @@ class Host:
         """Start a target on its planned cases, {case id: a function that makes the request}."""
         driver = _Driver(target, plan, self)
         self._drivers[target.name] = driver
-        driver.task = asyncio.run_coroutine_threadsafe(driver.run(), self._loop)
+        self._loop.call_soon_threadsafe(driver.begin)
 
     def greeting(self, target: Target) -> dict | Observation:
         """Return the target's hello, or the Observation that says why it has none."""
@@ -68,9 +68,7 @@ class Host:
         return observation
 
     async def _stop(self) -> None:
-        for driver in self._drivers.values():
-            driver.task.cancel()
-            await driver.end()
+        await asyncio.gather(*(driver.stop() for driver in self._drivers.values()))
 
     async def python_of(self, target: Target) -> Path:
         one = target.implementation
@@ -98,7 +96,17 @@ class _Driver:
         self._process: WorkerProcess | None = None
         self.hello: Future = Future()
         self.answers: dict[str, Future] = {case: Future() for case in plan}
-        self.task: Future | None = None
+        self._task: asyncio.Task | None = None
+
+    def begin(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Stop the conversation and the process, wherever they are."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._end_process()
+        self._give_up(Observation("crashed", message="not run: the run was stopped"))
 
     def hurry(self, case: str) -> None:
         if case in self._waiting:
@@ -110,13 +118,13 @@ class _Driver:
         self._bytes.pop(case, None)
         self._changed.set()
 
-    async def run(self) -> None:
+    async def _run(self) -> None:
         try:
             for _ in range(RESTARTS + 1):
                 if not await self._start():
                     return
                 await self._converse()
-                await self.end()
+                await self._end_process()
                 if not self._waiting:
                     return
             self._give_up(
@@ -126,10 +134,10 @@ class _Driver:
             self._give_up(Observation("broken adapter", message=f"harness: {error!r}"))
             raise
 
-    async def end(self) -> None:
-        process, self._process = self._process, None
-        if process:
-            await process.stop()
+    async def _end_process(self) -> None:
+        if self._process:
+            await self._process.stop()
+            self._process = None
 
     async def _start(self) -> bool:
         """Start the process and hear its hello; False if it is broken."""

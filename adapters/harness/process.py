@@ -85,6 +85,8 @@ class WorkerProcess:
 
     async def stop(self, patience: float = 2.0) -> None:
         """End the process: first by closing its requests, then by killing its group."""
+        if self._log.closed:
+            return
         self._process.stdin.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):

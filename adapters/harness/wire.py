@@ -17,6 +17,7 @@ MAGIC = b"BNC" + bytes([VERSION])
 PREFIX = struct.Struct(">4sQ")
 LARGEST_HEADER = 64 * 2**20
 LARGEST_ARRAY = 4 * 2**30
+BFLOAT16_BITS = np.dtype([("bfloat16", np.uint16)])
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -25,10 +26,12 @@ class WireError(Exception):
 
 
 def numpy_dtype(name):
-    """Return the NumPy dtype of a name; bfloat16 needs the package ml_dtypes."""
+    """Return the NumPy dtype of a name. Without the package ml_dtypes bfloat16 is its bits."""
     if name == "bfloat16":
-        import ml_dtypes
-
+        try:
+            import ml_dtypes
+        except ImportError:
+            return BFLOAT16_BITS
         return np.dtype(ml_dtypes.bfloat16)
     if name not in DTYPES:
         raise WireError("dtype %r is none of: %s" % (name, ", ".join(DTYPES)))
@@ -46,7 +49,8 @@ def encode(message):
             return [pack(item) for item in value]
         if isinstance(value, np.ndarray):
             buffers.append(np.ascontiguousarray(value))
-            place = {"$array": len(buffers) - 1, "dtype": value.dtype.name}
+            name = "bfloat16" if value.dtype == BFLOAT16_BITS else value.dtype.name
+            place = {"$array": len(buffers) - 1, "dtype": name}
             return dict(place, shape=list(value.shape))
         return value
 

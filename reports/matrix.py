@@ -1,0 +1,205 @@
+"""The convention matrix: what each target does, measured or declared, and where they part."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from reports.evidence import Row, declared, option_name
+from reports.records import Run
+from reports.text import figure, mapping, option_text, plain, safe_number
+
+GROUPS = {
+    "values": "what the tensors are",
+    "defaults": "what a bare constructor means",
+    "behaviour": "what happens at the edges",
+    "bound": "how exactly they are met",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one probe measured; `excluded` holds the other options with their error/bound."""
+
+    option: str
+    probe: str
+    evidence: str
+    excluded: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one target does under one convention, and how that is known.
+
+    `origin` is "measured", "declared", "canonical" (nothing else declared) or "" (unknown).
+    `confirmed` are the ids of the cases whose values depend on it and came out as it says.
+    """
+
+    target: str
+    option: str
+    text: str
+    origin: str
+    declared: str
+    source: str
+    outlier: bool = False
+    mismatch: bool = False
+    measured: tuple[Measured, ...] = ()
+    confirmed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """One convention: its question, its options and a cell for each target."""
+
+    field: str
+    question: str
+    changes: str
+    canonical: str
+    options: tuple[tuple[str, str], ...]
+    majority: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def parted(self) -> bool:
+        """Whether the targets differ here, or one differs from what it declares."""
+        options = {cell.option for cell in self.cells if cell.option}
+        return len(options) > 1 or any(cell.mismatch for cell in self.cells)
+
+
+@dataclass(frozen=True)
+class MatrixGroup:
+    """The rows that change the same thing."""
+
+    changes: str
+    meaning: str
+    rows: tuple[MatrixRow, ...]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The conventions on which the targets part, by group, and those on which all agree."""
+
+    parted: tuple[MatrixGroup, ...]
+    agreed: tuple[MatrixRow, ...]
+
+    @property
+    def rows(self) -> tuple[MatrixRow, ...]:
+        return (*(row for group in self.parted for row in group.rows), *self.agreed)
+
+
+def matrix_of(run: Run, rows: tuple[Row, ...]) -> Matrix:
+    """Return the convention matrix of a run."""
+    known = mapping(run.header.get("conventions"))
+    measured: dict[tuple[str, str], list[dict]] = {}
+    for record in run.measured:
+        key = plain(record.get("field")), plain(record.get("target"))
+        measured.setdefault(key, []).append(record)
+    confirmed = _confirmed(rows)
+    fields = list(known)
+    for target in run.targets:
+        fields += [name for name in mapping(target.get("conventions")) if name not in fields]
+    fields += [name for name, _ in measured if name not in fields]
+    matrix = [
+        _matrix_row(name, mapping(known.get(name)), run.targets, measured, confirmed)
+        for name in dict.fromkeys(fields)
+    ]
+    changes = dict.fromkeys([*GROUPS, *(row.changes for row in matrix)])
+    parted = (
+        MatrixGroup(
+            name,
+            GROUPS.get(name, ""),
+            tuple(row for row in matrix if row.parted and row.changes == name),
+        )
+        for name in changes
+    )
+    return Matrix(
+        tuple(group for group in parted if group.rows),
+        tuple(row for row in matrix if not row.parted),
+    )
+
+
+def majority_of(options: list[str]) -> str:
+    """Return the option that more than half of the targets share, "" where there is none."""
+    option, votes = Counter(options).most_common(1)[0] if options else ("", 0)
+    return option if votes > len(options) / 2 else ""
+
+
+def _confirmed(rows: tuple[Row, ...]) -> dict[tuple[str, str], dict[str, None]]:
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for row in rows:
+        if row.verdict in ("conforms", "differs"):
+            for name in row.fields:
+                found.setdefault((name, row.target), {})[row.case] = None
+    return found
+
+
+def _matrix_row(name: str, about: dict, targets, measured, confirmed) -> MatrixRow:
+    meanings = mapping(about.get("options"))
+    options = tuple((option_name(option), plain(text)) for option, text in meanings.items())
+    canonical = option_name(about.get("canonical"))
+    cells = []
+    for target in targets:
+        key = name, plain(target.get("target"))
+        cells.append(
+            _cell(key, target, canonical, dict(options), measured.get(key, ()), confirmed)
+        )
+    majority = majority_of([cell.option for cell in cells if cell.option])
+    return MatrixRow(
+        name,
+        plain(about.get("question")) or name,
+        plain(about.get("changes")),
+        canonical,
+        options,
+        majority,
+        tuple(
+            replace(cell, outlier=bool(majority and cell.option and cell.option != majority))
+            for cell in cells
+        ),
+    )
+
+
+def _cell(key, target: dict, canonical: str, meanings: dict, records, confirmed) -> Cell:
+    name, target_name = key
+    own = mapping(target.get("conventions")).get(name)
+    if own is not None:
+        promised, source = declared(own)
+        origin = "declared"
+    elif target.get("broken"):
+        promised, source, origin = "", "", ""
+    else:
+        promised, source = canonical, "the adapter declares nothing else"
+        origin = "canonical" if canonical else ""
+    option, mismatch = promised, False
+    if records:
+        # Where probes disagree with each other, the one that contradicts the promise is shown.
+        shown = next((record for record in records if _contradicts(record, promised)), records[0])
+        mismatch = _contradicts(shown, promised)
+        option, origin = option_name(shown.get("option")), "measured"
+        promised = option_name(shown.get("declared")) or promised
+        source = plain(shown.get("source")) or source
+    return Cell(
+        target=target_name,
+        option=option,
+        text=option_text(meanings.get(option, "")) or option.replace("-", "−"),
+        origin=origin,
+        declared=promised,
+        source=source,
+        mismatch=mismatch,
+        measured=tuple(_measured(record) for record in records),
+        confirmed=tuple(confirmed.get(key, ())),
+    )
+
+
+def _contradicts(record: dict, promised: str) -> bool:
+    promised = option_name(record.get("declared")) or promised
+    return option_name(record.get("option")) != promised
+
+
+def _measured(record: dict) -> Measured:
+    return Measured(
+        option_name(record.get("option")),
+        plain(record.get("probe")),
+        plain(record.get("evidence")),
+        tuple(
+            (option_name(option), figure(safe_number(error)))
+            for option, error in mapping(record.get("excluded")).items()
+        ),
+    )

@@ -1,0 +1,124 @@
+// The columns of one row of data().rows.
+const CASE = 0, TARGET = 1, TENSOR = 2, STEP = 3, VERDICT = 4, ERROR = 5, ULP = 6, USED = 7,
+  CONVENTION = 8, FORMULA = 9, POSITION = 10, DETAIL = 11;
+
+function find(list, key) {
+  const at = list.findIndex((item) => (item.key ?? item[0]) === key);
+  if (at < 0) throw new RangeError("no such evidence");
+  return at;
+}
+
+function caseLink(row, text) {
+  const { cases, targets } = data();
+  return h("a", { href: address("case", cases[row[CASE]].key, targets[row[TARGET]].key) }, text ?? cases[row[CASE]].id);
+}
+
+/** A list of verdicts, in the order of the data: worst first. */
+function verdictTable(rows, caption) {
+  const { verdicts, tensors, targets, texts } = data();
+  return table(
+    `${caption} Error in units of the element's bound; ULP: units in the last place of the tensor's dtype.`,
+    [["verdict"], ["case"], ["target"], ["step"], ["tensor"], ["error / bound", "number"], ["max ULP", "number"], ["convention"]],
+    rows.map((row) => () => [
+      verdictMark(verdicts[row[VERDICT]][1]), caseLink(row), targets[row[TARGET]].name, row[STEP],
+      h("code", {}, tensors[row[TENSOR]][1] || "–"), row[ERROR], row[ULP], h("code", {}, texts[row[CONVENTION]] || "–"),
+    ]), "wide");
+}
+
+const views = {
+  case(caseKey, targetKey) {
+    const { cases, targets, rows, gravest, verdicts } = data();
+    const at = find(cases, caseKey), target = find(targets, targetKey), about = cases[at];
+    const own = rows.filter((row) => row[CASE] === at && row[TARGET] === target)
+      .sort((a, b) => a[POSITION] - b[POSITION]);
+    if (!own.length) throw new RangeError("no such evidence");
+    const others = gravest.filter(([one]) => one === at).map(([, other, verdict]) => h("li",
+      { class: other === target ? "here" : null },
+      h("a", { href: address("case", caseKey, targets[other].key), "aria-current": other === target ? "page" : null }, targets[other].name),
+      " ", verdictMark(verdicts[verdict][1])));
+    return page(about.id, ["on ", h("a", { href: address("target", targetKey) }, targets[target].name)], [
+      about.reason && h("p", { class: "reason" }, about.reason),
+      h("ul", { class: "others", "aria-label": "The same case on every target" }, others),
+      facts(about.facts, "short"),
+      tensorTable(own), usedTable(own), own.filter((row) => row[DETAIL]).map(detail),
+      own.some((row) => !row[DETAIL] && verdicts[row[VERDICT]][1] !== "conforms") &&
+        h("p", { class: "banner" }, `Details were left out to keep this page small; read them in ${data().file}.`),
+    ]);
+  },
+  verdict(targetKey, verdictKey) {
+    const { targets, verdicts, rows } = data();
+    const target = find(targets, targetKey), verdict = find(verdicts, verdictKey);
+    const found = rows.filter((row) => row[TARGET] === target && row[VERDICT] === verdict);
+    return page(`${targets[target].name}: ${verdicts[verdict][1]}`, counted(found.length, "verdict"),
+      verdictTable(found, "Worst first."));
+  },
+  heat(tensorKey, targetKey) {
+    const { targets, tensors, rows } = data();
+    const target = find(targets, targetKey), tensor = find(tensors, tensorKey);
+    const found = rows.filter((row) => row[TARGET] === target && row[TENSOR] === tensor && row[ERROR] !== "–");
+    return page(`${tensors[tensor][1] || "(no tensor)"} of ${targets[target].name}`, counted(found.length, "verdict"),
+      verdictTable(found, "Worst first."));
+  },
+  finding(number) {
+    const { findings, rows } = data(), item = findings[number];
+    return page(item.sentence, verdictMark(item.kind), verdictTable(item.rows.map((at) => rows[at]), "Worst first."));
+  },
+  differs(number) {
+    const { differences, targets, rows } = data(), item = differences[number];
+    return page(`${targets[item.target].name}: ${item.convention || "differs"}`, item.meaning,
+      verdictTable(item.rows.map((at) => rows[at]), "Worst first."));
+  },
+  target(key) {
+    const { targets, conventions, rows, verdicts } = data(), at = find(targets, key), about = targets[at];
+    const own = rows.filter((row) => row[TARGET] === at);
+    const tally = verdicts.map(([kind, name], verdict) => [kind, name, own.filter((row) => row[VERDICT] === verdict).length]);
+    return page(about.name, "target", [
+      about.broken.length > 0 && [h("h3", {}, "Broken adapter"), about.broken.map(([label, text]) => [h("p", { class: "legend" }, label), h("pre", {}, text)])],
+      facts(about.facts),
+      h("ul", { class: "others", "aria-label": "Verdicts" }, tally.filter(([, , n]) => n).map(([kind, name, n]) =>
+        h("li", {}, h("a", { href: address("verdict", key, kind) }, n.toLocaleString("en")), " ", verdictMark(name)))),
+      table("The conventions of this target.", [["convention"], ["question"], ["option"], ["known from"], ["source"]],
+        conventions.filter((item) => item.cells[at]?.option).map((item) => () => {
+          const cell = item.cells[at];
+          return [h("a", { href: address("convention", item.key, key) }, h("code", {}, item.field)), item.question,
+            h("code", {}, cell.option), cell.mismatch ? `measured; declared ${cell.declared}` : cell.origin, linked(cell.source)];
+        }), "wide"),
+    ]);
+  },
+  convention: conventionView,
+  cases: casesView,
+};
+
+function tensorTable(rows) {
+  const { verdicts, tensors, texts } = data();
+  return table("Each tensor of each step. Error in units of the element's bound; ULP: units in the last place of the tensor's dtype.",
+    [["step"], ["tensor"], ["verdict"], ["error / bound", "number"], ["max ULP", "number"], ["explained by"], ["canonical formula", "formula"]],
+    rows.map((row) => () => [row[STEP], h("code", {}, tensors[row[TENSOR]][1] || "–"), verdictMark(verdicts[row[VERDICT]][1]),
+      row[ERROR], row[ULP], h("code", {}, texts[row[CONVENTION]] || "–"), texts[row[FORMULA]] || "–"]));
+}
+
+function meaning(field, option) {
+  const item = data().conventions.find((convention) => convention.field === field);
+  return item ? `${item.question} ${new Map(item.options).get(option) ?? option}` : "";
+}
+
+function usedTable(rows) {
+  const { used, texts } = data(), seen = new Map();
+  for (const row of rows) for (const [field, option, source] of used[row[USED]]) seen.set(`${field}=${option}`, [field, option, texts[source]]);
+  if (!seen.size) return null;
+  return [h("h3", {}, "Conventions used"), table("Declared by the target for this case, beyond the canonical ones.",
+    [["convention"], ["meaning"], ["source", "source"]],
+    [...seen.values()].map(([field, option, source]) => () => [h("code", {}, `${field} = ${option}`), meaning(field, option), linked(source)]))];
+}
+
+function detail(row) {
+  const { verdicts, tensors, texts } = data(), [message, index, ...values] = row[DETAIL];
+  const name = tensors[row[TENSOR]][1], labels = ["observed", "expected, under the declared conventions", "expected, canonical", "bound on the error"];
+  return h("section", { class: "detail" },
+    h("h3", {}, name ? h("code", {}, name) : "no tensor", `, step ${row[STEP]}: `, verdictMark(verdicts[row[VERDICT]][1])),
+    texts[row[FORMULA]] && h("p", { class: "formula" }, texts[row[FORMULA]]),
+    values.length > 0 && table(`The worst element, index [${index}]: ${row[ERROR]} × bound. Each value as decimal and as hex float, which is exact.`,
+      [["value"], ["decimal", "value"], ["hex float", "value"]],
+      labels.map((label, at) => () => [label, values[2 * at] || "–", values[2 * at + 1] || "–"])),
+    texts[message] && h("pre", {}, texts[message]));
+}
