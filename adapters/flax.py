@@ -56,18 +56,16 @@ def build(layer):
 
 
 def initial_state(module, layer, x):
-    variables = module.init(jax.random.key(0), x, use_running_average=True)
+    if layer.gamma is None:  # the layer's own
+        return module.init(jax.random.key(0), x, use_running_average=True)
+    dtype = jnp.promote_types(layer.dtype, jnp.float32)
     given = {
         "params": {"scale": layer.gamma, "bias": layer.beta},
         "batch_stats": {"mean": layer.running_mean, "var": layer.running_var},
     }
-    dtype = jnp.promote_types(layer.dtype, jnp.float32)
     return {
-        kind: {
-            name: own if given[kind][name] is None else jnp.asarray(given[kind][name], dtype)
-            for name, own in entries.items()
-        }
-        for kind, entries in variables.items()
+        kind: {name: np.asarray(array, dtype) for name, array in entries.items()}
+        for kind, entries in given.items()
     }
 
 
@@ -96,11 +94,10 @@ jitted = functools.partial(jax.jit, static_argnames=("module", "training"))(step
 def run(layer, steps):
     with jax.default_device(jax.devices(layer.device)[0]):
         module = build(layer)
-        variables = initial_state(module, layer, jnp.asarray(steps[0].x))
+        variables = jax.device_put(initial_state(module, layer, steps[0].x))
         function = jitted if layer.mode == "jit" else step_function
         for step in steps:
-            dy = None if step.dy is None else jnp.asarray(step.dy)
-            x = jnp.asarray(step.x)
+            x, dy = jax.device_put((step.x, step.dy))
             y, statistics, gradients = function(
                 module=module, variables=variables, x=x, dy=dy, training=step.training
             )

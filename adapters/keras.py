@@ -14,9 +14,9 @@ import os
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
+import keras
+import numpy as np
+import tensorflow as tf
 
 SOURCE = "keras/src/layers/normalization/batch_normalization.py"
 DOCS = "https://keras.io/api/layers/normalization_layers/batch_normalization/"

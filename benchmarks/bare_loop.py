@@ -1,17 +1,14 @@
 """Run requests from a file through one adapter, with nothing else: the floor of a run's time.
 
-`python benchmarks/bare_loop.py ADAPTER FRAMES`, with the framework's own interpreter; FRAMES holds
-requests as `adapters.harness.wire` writes them. Prints the seconds from start to end.
+`python -m benchmarks.bare_loop ADAPTER FRAMES`, with the framework's own interpreter; FRAMES holds
+requests as `adapters.harness.wire` writes them.
 """
 
 import sys
-import time
 
-START = time.perf_counter()
-
-from adapters.harness import wire  # noqa: E402
-from adapters.harness.protocol import Layer, Step  # noqa: E402
-from adapters.harness.worker import load  # noqa: E402
+from adapters.harness import wire
+from adapters.harness.loading import load
+from adapters.harness.protocol import Layer, Step
 
 
 def main():
@@ -20,13 +17,14 @@ def main():
         while True:
             request = wire.read(frames)
             if request is None:
-                break
+                return
+            layer = Layer(**request["layer"])
+            steps = [Step(**step) for step in request["steps"]]
             try:
-                for _ in adapter.run(Layer(**request["layer"]), [Step(**s) for s in request["steps"]]):
+                for _ in adapter.run(layer, steps):
                     pass
-            except Exception:  # a refusal is an answer, and costs what it costs
-                pass
-    print(time.perf_counter() - START)
+            except Exception as refusal:  # a refusal is an answer; it takes its time like any other
+                print(refusal, file=sys.stderr)
 
 
 if __name__ == "__main__":

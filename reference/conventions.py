@@ -239,9 +239,7 @@ class Conventions:
         return raw_momentum if self.momentum_meaning == "weight_of_batch" else 1.0 - raw_momentum
 
 
-QUESTIONS: dict[str, str] = {
-    item.name: item.metadata["question"] for item in fields(Conventions)
-}
+QUESTIONS: dict[str, str] = {item.name: item.metadata["question"] for item in fields(Conventions)}
 
 CONVENTIONS: dict[str, Convention] = {
     item.name: Convention(item.name, **item.metadata)

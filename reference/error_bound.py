@@ -133,7 +133,11 @@ def forward_bound(
 
 
 def backward_bound(
-    dy: np.ndarray, forward: Forward, bound: ForwardBound, gradients: Gradients, precision: Precision
+    dy: np.ndarray,
+    forward: Forward,
+    bound: ForwardBound,
+    gradients: Gradients,
+    precision: Precision,
 ) -> Gradients:
     """Bound dx, dgamma and dbeta; the arrays of the result are bounds."""
     conventions = forward.conventions
@@ -167,7 +171,9 @@ def backward_bound(
     dx = np.abs(channel_major(gradients.dx, forward.channel_axis, np.float64))
     d_dx = (s + bound.inverse_std) * d_bracket + dx * _ratio(bound.inverse_std, s)
     d_dx = from_channel_major(d_dx, forward.channel_axis, forward.shape)
-    parameters = precision.statistics if precision.statistics.precision < 24 else precision.arithmetic
+    parameters = (
+        precision.statistics if precision.statistics.precision < 24 else precision.arithmetic
+    )
     return Gradients(
         dx=_stored(d_dx, gradients.dx, precision.output),
         dgamma=_stored(d_dgamma, gradients.dgamma, parameters),

@@ -84,6 +84,7 @@ def judge(
     A tensor inside its bound conforms, or differs where the canonical conventions would put it
     outside; outside its bound it violates. A refusal differs where a declared convention says so.
     """
+
     def expectations(conventions):
         return expect(layer, steps, conventions, exact, answered.steps)
 

@@ -79,7 +79,7 @@ class Case:
     momentum: float | None = 0.1
     raw_momentum: float | None = None
     layer_rank: int | None = None
-    state: dict | None | str = "distinct"
+    state: dict | str | None = "distinct"
     steps: tuple[str, ...] = ("train",)
     exact: tuple[str, ...] = ()
 

@@ -18,13 +18,12 @@ What the layer raises passes through; `Declined` says that the framework offers 
 """
 
 from dataclasses import dataclass
-from typing import Dict, Optional
 
 import numpy as np
 
 VERSION = 1
 
-Answer = Dict[str, np.ndarray]
+Answer = dict[str, np.ndarray]
 
 
 class Declined(Exception):
@@ -43,15 +42,15 @@ class Layer:
     """
 
     dtype: str = "float32"
-    channel_axis: Optional[int] = 1
-    epsilon: Optional[float] = 1e-5
-    momentum: Optional[float] = 0.1
-    raw_momentum: Optional[float] = None
-    layer_rank: Optional[int] = None
-    gamma: Optional[np.ndarray] = None
-    beta: Optional[np.ndarray] = None
-    running_mean: Optional[np.ndarray] = None
-    running_var: Optional[np.ndarray] = None
+    channel_axis: int | None = 1
+    epsilon: float | None = 1e-5
+    momentum: float | None = 0.1
+    raw_momentum: float | None = None
+    layer_rank: int | None = None
+    gamma: np.ndarray | None = None
+    beta: np.ndarray | None = None
+    running_mean: np.ndarray | None = None
+    running_var: np.ndarray | None = None
     device: str = "cpu"
     mode: str = "eager"
 
@@ -64,5 +63,5 @@ class Step:
     """
 
     x: np.ndarray
-    dy: Optional[np.ndarray] = None
-    training: Optional[bool] = True
+    dy: np.ndarray | None = None
+    training: bool | None = True

@@ -34,7 +34,7 @@ def numpy_dtype(name):
             return BFLOAT16_BITS
         return np.dtype(ml_dtypes.bfloat16)
     if name not in DTYPES:
-        raise WireError("dtype %r is none of: %s" % (name, ", ".join(DTYPES)))
+        raise WireError("dtype {!r} is none of: {}".format(name, ", ".join(DTYPES)))
     return np.dtype(name)
 
 
@@ -64,7 +64,7 @@ def header_length(prefix):
     """Return the header's length from the first bytes of a frame; WireError if they are not."""
     magic, length = PREFIX.unpack(prefix)
     if magic[:3] != MAGIC[:3]:
-        raise WireError("not a frame: it starts with %r" % magic)
+        raise WireError(f"not a frame: it starts with {magic!r}")
     if magic != MAGIC:
         raise WireError("protocol version %d, this is version %d" % (magic[3], VERSION))
     if length > LARGEST_HEADER:
@@ -77,7 +77,7 @@ def parse_header(data):
     try:
         message = json.loads(data.decode())
     except ValueError as error:
-        raise WireError("the header is no JSON: %s" % error) from None
+        raise WireError(f"the header is no JSON: {error}") from None
     places = []
 
     def find(value):
@@ -102,9 +102,9 @@ def _place(value):
     try:
         index, name, shape = value["$array"], value["dtype"], tuple(value["shape"])
     except KeyError as error:
-        raise WireError("an array in the header has no %s" % error) from None
-    if not all(isinstance(size, int) and size >= 0 for size in (index,) + shape):
-        raise WireError("an array in the header has the shape %r" % (shape,))
+        raise WireError(f"an array in the header has no {error}") from None
+    if not all(isinstance(size, int) and size >= 0 for size in (index, *shape)):
+        raise WireError(f"an array in the header has the shape {shape!r}")
     size = numpy_dtype(name).itemsize
     for length in shape:
         size *= length
@@ -117,7 +117,7 @@ def fill(message, places, buffers):
     """Return the message with its arrays, each a read-only view of its buffer."""
     arrays = [
         np.frombuffer(buffer, dtype=numpy_dtype(name)).reshape(shape)
-        for (name, shape, _), buffer in zip(places, buffers)
+        for (name, shape, _), buffer in zip(places, buffers, strict=False)
     ]
 
     def unpack(value):

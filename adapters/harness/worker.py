@@ -1,55 +1,57 @@
 """The child process of one target: imports one adapter, and answers requests until stdin ends.
 
-Started as `python -m adapters.harness.worker PATH-TO-ADAPTER` from the project's root. It first
-takes the two protocol pipes away from file descriptors 0 and 1 and points 1 at 2, so nothing that
-a framework prints, from Python or from C, can reach the protocol.
+Started as `python -m adapters.harness.worker PATH-TO-ADAPTER` from the project's root. Before it
+imports the framework it takes the two protocol pipes away from file descriptors 0 and 1 and points
+1 at 2, so nothing that a framework prints, from Python or from C, can reach the protocol.
 """
 
+import faulthandler
 import os
+import platform
+import signal
 import sys
+import time
+import traceback
 
-PIPES = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-os.dup2(2, 1)
-
-import faulthandler  # noqa: E402
-import importlib.util  # noqa: E402
-import platform  # noqa: E402
-import signal  # noqa: E402
-import time  # noqa: E402
-import traceback  # noqa: E402
-
-from adapters.harness import wire  # noqa: E402
-from adapters.harness.protocol import Declined, Layer, Step  # noqa: E402
+from adapters.harness import wire
+from adapters.harness.loading import load
+from adapters.harness.protocol import Declined, Layer, Step
 
 PLAIN_SHAPE = (4, 3, 5, 5)  # the layer whose conventions the hello tells: float32 images
 
-faulthandler.enable()
-faulthandler.register(signal.SIGUSR1, all_threads=True)
+
+def take_pipes():
+    """Return the streams of requests and of answers, out of reach of anything that prints."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    return requests, answers
 
 
-def load(path):
-    """Import the adapter file at `path` as a module."""
-    name = "adapter_" + os.path.splitext(os.path.basename(path))[0].replace("-", "_")
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    for function in ("hello", "conventions", "run"):
-        if not callable(getattr(module, function, None)):
-            raise AttributeError("the adapter %s has no function %s()" % (path, function))
-    return module
+def greet(path):
+    """Import the adapter; return it and its hello. The adapter is None where that failed."""
+    try:
+        adapter = load(path)
+        greeting = dict(adapter.hello(), kind="hello", python=platform.python_version())
+        greeting["conventions"] = adapter.conventions(Layer(), PLAIN_SHAPE)
+        return adapter, greeting
+    except Exception as error:
+        return None, {
+            "kind": "failed",
+            "message": f"{type(error).__name__}: {error}",
+            "missing": error.name if isinstance(error, ModuleNotFoundError) else None,
+            "log": traceback.format_exc(),
+        }
 
 
 def answer(adapter, request):
     """Run one case: the tensors of each step, and the way it ended if it ended early."""
     layer = Layer(**request["layer"])
     steps = [Step(**step) for step in request["steps"]]
-    shape = tuple(steps[0].x.shape)
     reply = {"kind": "answer", "id": request["id"], "steps": [], "ended": None}
     start = time.perf_counter()
     try:
-        reply["conventions"] = adapter.conventions(layer, shape)
+        reply["conventions"] = adapter.conventions(layer, tuple(steps[0].x.shape))
         for tensors in adapter.run(layer, steps):
             reply["steps"].append(tensors)
     except Declined as error:
@@ -72,19 +74,13 @@ def send(stream, message):
 
 
 def main():
-    requests, answers = PIPES
-    try:
-        adapter = load(sys.argv[1])
-        greeting = dict(adapter.hello(), kind="hello")
-        greeting["python"] = platform.python_version()
-        greeting["conventions"] = adapter.conventions(Layer(), PLAIN_SHAPE)
-    except Exception as error:
-        missing = error.name if isinstance(error, ModuleNotFoundError) else None
-        message = "%s: %s" % (type(error).__name__, error)
-        log = traceback.format_exc()
-        send(answers, {"kind": "failed", "message": message, "missing": missing, "log": log})
-        return 1
+    requests, answers = take_pipes()
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    adapter, greeting = greet(sys.argv[1])
     send(answers, greeting)
+    if adapter is None:
+        return 1
     while True:
         request = wire.read(requests)
         if request is None:
