@@ -9,6 +9,7 @@
 # ///
 """Flax: `flax.linen.BatchNorm` on JAX."""
 
+import contextlib
 import functools
 
 import flax
@@ -26,10 +27,8 @@ SOURCE = "flax/linen/normalization.py"
 def hello():
     versions = {"flax": flax.__version__, "jax": jax.__version__, "numpy": np.__version__}
     devices = ["cpu"]
-    try:
+    with contextlib.suppress(RuntimeError):  # JAX raises where it has no such platform
         devices += ["cuda"] if jax.devices("cuda") else []
-    except RuntimeError:  # JAX raises where it has no such platform
-        pass
     return {"versions": versions, "devices": devices}
 
 

@@ -263,19 +263,28 @@ def batch_norm_backward(dy: np.ndarray, forward: Forward) -> Gradients:
     dy = channel_major(dy, forward.channel_axis, forward.x.dtype)
     if dy.shape != forward.x.shape:
         raise ValueError(f"dy has another shape than x, {forward.shape}")
-    dbeta = dy.sum(axis=(1, 2))
-    dscale = _sum_of_products(dy, forward.x_hat, (1, 2)).ravel()
-    g = dy * forward.scale
+    sum_dy = dy.sum(axis=(1, 2), keepdims=True)
+    sum_dy_x_hat = _sum_of_products(dy, forward.x_hat, (1, 2))
+    if conventions.normalizer == "per_sample":
+        g = dy * forward.scale
+        factor = forward.inverse_std
+        sum_g = g.sum(axis=forward.axes, keepdims=True)
+        sum_g_x_hat = _sum_of_products(g, forward.x_hat, forward.axes)
+    else:  # gamma is the same within each sum, and is multiplied last
+        g = dy
+        factor = forward.scale * forward.inverse_std
+        sum_g, sum_g_x_hat = sum_dy, sum_dy_x_hat
     if forward.uses_batch_statistics and conventions.statistics_gradient == "flows" and dy.size:
-        axes, count = forward.axes, forward.count
-        if forward.conventions.normalizing_variance == "unbiased":
-            divisor = max(count - 1, 1)
-        else:
-            divisor = count
-        projection = _sum_of_products(g, forward.x_hat, axes) / divisor * root_slope(forward)
-        g -= g.mean(axis=axes, keepdims=True)
-        g -= forward.x_hat * projection
-    g *= forward.inverse_std
+        divisor = forward.count
+        if conventions.normalizing_variance == "unbiased":
+            divisor = max(divisor - 1, 1)
+        projection = forward.x_hat * (sum_g_x_hat / divisor * root_slope(forward))
+        g = g - sum_g / forward.count
+        g -= projection
+        g *= factor
+    else:
+        g = g * factor
+    dbeta, dscale = sum_dy.ravel(), sum_dy_x_hat.ravel()
     match conventions.scale:
         case "gamma":
             dgamma = dscale

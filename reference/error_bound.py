@@ -1,4 +1,4 @@
-"""A-priori rounding-error bounds of every element of y, dx, dgamma, dbeta and the running statistics.
+"""A-priori rounding-error bounds of every element of every tensor.
 
 No tolerance is chosen: each bound follows from the data of the case, the formats involved and the
 standard model of floating-point arithmetic, fl(a op b) = (a op b)(1 + d) + e with |d| <= u and |e|
@@ -171,9 +171,8 @@ def backward_bound(
     dx = np.abs(channel_major(gradients.dx, forward.channel_axis, np.float64))
     d_dx = (s + bound.inverse_std) * d_bracket + dx * _ratio(bound.inverse_std, s)
     d_dx = from_channel_major(d_dx, forward.channel_axis, forward.shape)
-    parameters = (
-        precision.statistics if precision.statistics.precision < 24 else precision.arithmetic
-    )
+    half = precision.statistics.precision < FORMATS["float32"].precision
+    parameters = precision.statistics if half else precision.arithmetic
     return Gradients(
         dx=_stored(d_dx, gradients.dx, precision.output),
         dgamma=_stored(d_dgamma, gradients.dgamma, parameters),

@@ -1,4 +1,4 @@
-"""The verdict on what a layer answered: inside its bounds, outside them, and by which convention."""
+"""The verdict on what a layer answered: inside its bounds or not, and by which convention."""
 
 import itertools
 from collections.abc import Mapping, Sequence

@@ -53,10 +53,10 @@ def distinct_state(channels: int) -> dict[str, np.ndarray]:
     """Parameters and statistics that all differ, exact in every dtype; none is 0 or 1 by habit."""
     k = np.arange(channels)
     return {
-        "gamma": 0.5 + (3 * k) % 7 / 4,
+        "gamma": 0.5625 + (3 * k) % 7 / 4,
         "beta": -1.25 + (5 * k) % 9 / 4,
-        "running_mean": -0.75 + (2 * k) % 5 / 2,
-        "running_var": 0.25 + (4 * k) % 11 / 4,
+        "running_mean": -0.625 + (2 * k) % 5 / 2,
+        "running_var": 0.4375 + (4 * k) % 11 / 4,
     }
 
 

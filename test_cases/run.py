@@ -77,7 +77,7 @@ class Suite:
         return [target_record(target, hello), case_record(case), *verdicts]
 
     def keep(self, records):
-        """Append the records of one test; a target or case that is known already is not told again."""
+        """Append the records of one test; a target or a case is told once."""
         if self.writer is None:
             self._open()
         for record in records:

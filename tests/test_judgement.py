@@ -1,0 +1,145 @@
+"""The verdict: what conforms, differs, violates, was raised, or is malformed."""
+
+import numpy as np
+import pytest
+
+from reference.conventions import CANONICAL, Conventions
+from reference.expected import Expected, Layer, Step, expect
+from reference.judgement import Answered, error_over_bound, judge
+
+RNG = np.random.default_rng(5)
+LAYER = Layer(
+    gamma=np.float32([0.5, -1.5, 2.0]),
+    beta=np.float32([1.0, 0.25, -0.5]),
+    running_mean=np.float32([0.5, 0.0, -1.0]),
+    running_var=np.float32([2.0, 0.5, 1.5]),
+)
+STEPS = [
+    Step(*RNG.standard_normal((2, 6, 3)).astype(np.float32)),
+    Step(RNG.standard_normal((6, 3)).astype(np.float32), None, False),
+]
+
+
+def answer_of(conventions, steps=STEPS):
+    """Return what a perfect layer under the conventions answers, rounded to float32."""
+    return [
+        {name: expected.value.astype(np.float32) for name, expected in step.tensors.items()}
+        for step in expect(LAYER, steps, conventions)
+    ]
+
+
+def verdicts(answer, declared=CANONICAL, refusal=None):
+    judged = judge(LAYER, STEPS, Answered(answer, refusal), declared)
+    return {f"{one.tensor}{one.step}": one for one in judged}
+
+
+def test_a_perfect_layer_conforms():
+    """Every tensor of every step conforms, and errors stay below one bound."""
+    judged = verdicts(answer_of(CANONICAL))
+    assert {one.verdict for one in judged.values()} == {"conforms"}
+    assert len(judged) == 9
+
+
+def test_a_declared_convention_differs_and_is_named():
+    """Only the running variance differs, and only where it is made, not where it is used."""
+    biased = CANONICAL.but(running_variance="biased")
+    judged = verdicts(answer_of(biased), biased)
+    differing = {name for name, one in judged.items() if one.verdict == "differs"}
+    assert differing == {"running_var0"}
+    assert judged["running_var0"].convention == "running_variance=biased"
+    message = judged["running_var0"].message("target case")
+    assert message.startswith("target case: running_var[")
+    assert message.endswith("differs from the paper by running_variance=biased")
+
+
+def test_only_the_conventions_that_are_needed_are_named():
+    """A declared convention that plays no part in a case is not its explanation."""
+    declared = CANONICAL.but(running_variance="biased", default_epsilon=1e-3, bare_call="infers")
+    judged = verdicts(answer_of(declared), declared)
+    assert judged["running_var0"].convention == "running_variance=biased"
+
+
+def test_an_undeclared_convention_violates():
+    """The same answer without the declaration is a violation, whose message says so."""
+    judged = verdicts(answer_of(CANONICAL.but(running_variance="biased")))
+    assert judged["running_var0"].verdict == "violates"
+    assert judged["running_var0"].error_over_bound > 1
+    assert "no declared convention explains it" in judged["running_var0"].message("target case")
+
+
+def test_a_declaration_that_is_not_kept_violates():
+    """A layer that declares the biased variance and keeps the paper's is wrong too."""
+    judged = verdicts(answer_of(CANONICAL), CANONICAL.but(running_variance="biased"))
+    assert judged["running_var0"].verdict == "violates"
+
+
+def test_one_fault_is_told_once():
+    """Inference after a wrong update is judged from the target's own statistics."""
+    judged = verdicts(answer_of(CANONICAL.but(running_variance="biased")))
+    assert judged["y1"].verdict == "conforms"
+    assert judged["running_var1"].verdict == "conforms"
+
+
+def test_a_refusal_is_declared_or_raised():
+    """The same error differs where a convention announces it, and is `raised` where none does."""
+    single = [Step(STEPS[0].x[:1], STEPS[0].dy[:1])]
+    answered = Answered([], "ValueError: one value")
+    declared = judge(LAYER, single, answered, CANONICAL.but(single_value="raises"))
+    assert [(one.verdict, one.convention) for one in declared] == [
+        ("differs", "single_value=raises")
+    ]
+    undeclared = judge(LAYER, single, answered, CANONICAL)
+    assert [one.verdict for one in undeclared] == ["raised"]
+    assert "ValueError: one value" in undeclared[0].message("target case")
+
+
+def test_an_answer_where_a_refusal_was_promised_violates():
+    """A declared refusal that does not come is a broken promise."""
+    single = [Step(STEPS[0].x[:1], STEPS[0].dy[:1])]
+    answer = answer_of(CANONICAL, single)
+    judged = judge(LAYER, single, Answered(answer), CANONICAL.but(single_value="raises"))
+    assert [one.verdict for one in judged] == ["violates"]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda answer: answer.pop("dgamma"), "has no dgamma"),
+        (lambda answer: answer.update(y=answer["y"][:3]), "y has the shape (3, 3)"),
+        (lambda answer: answer.update(y=answer["y"].astype(np.float64)), "y has the dtype float64"),
+    ],
+)
+def test_a_malformed_answer_is_a_broken_adapter(change, complaint):
+    """A missing tensor, a wrong shape and a wrong dtype are never divergences."""
+    answer = answer_of(CANONICAL)
+    change(answer[0])
+    judged = judge(LAYER, STEPS, Answered(answer), CANONICAL)
+    assert [one.verdict for one in judged] == ["broken adapter"]
+    assert complaint in judged[0].detail
+
+
+@pytest.mark.parametrize(
+    ("observed", "value", "bound", "ratio"),
+    [
+        (1.0, 1.0, 0.0, 0.0),
+        (1.5, 1.0, 0.25, 2.0),
+        (1.5, 1.0, 0.0, np.inf),
+        (np.nan, np.nan, 1.0, 0.0),
+        (np.nan, 1.0, 1.0, np.inf),
+        (1.0, np.nan, 1.0, np.inf),
+        (np.inf, 1e6, 1.0, 0.0),
+        (-np.inf, 1e6, 1.0, np.inf),
+        (np.inf, 6e4, 1.0, np.inf),
+        (5.0, 1.0, np.inf, 0.0),
+    ],
+)
+def test_errors_are_measured_in_bounds(observed, value, bound, ratio):
+    """Equal values, NaN, overflow to the right infinity, exact bounds and no claim at all."""
+    expected = Expected(np.array([value], np.longdouble), np.array([bound]))
+    assert error_over_bound(np.array([observed], np.float16), expected).tolist() == [ratio]
+
+
+def test_an_option_that_does_not_exist_is_refused_with_the_valid_ones():
+    """A misspelt convention is told in one line."""
+    with pytest.raises(ValueError, match="choose one of: unbiased, biased"):
+        Conventions(running_variance="bessel")

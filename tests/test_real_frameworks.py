@@ -1,0 +1,87 @@
+"""The main job, for real: the core cases through PyTorch, Keras, Flax and Gluon."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reports.records import read_run
+from test_cases.cases import all_cases
+
+ROOT = Path(__file__).parent.parent
+TARGETS = {"pytorch-cpu-eager", "keras-cpu-eager", "flax-cpu-jit", "gluon-cpu-eager"}
+
+
+@pytest.fixture(scope="module")
+def core_run(tmp_path_factory):
+    """The records of one whole run, which must pass."""
+    folder = tmp_path_factory.mktemp("report")
+    options = [f"--report={folder}", f"--junitxml={folder / 'junit.xml'}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=1500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert f"report: {folder / 'index.html'}" in done.stdout
+    assert (folder / "index.html").stat().st_size > 100_000
+    assert (folder / "junit.xml").read_text().count("<testcase") == len(all_cases()) * len(TARGETS)
+    return read_run(folder)
+
+
+def conventions_of(core_run, target):
+    """Return every convention by which a target's verdicts differ from the paper."""
+    return {
+        convention
+        for record in core_run.verdicts
+        if record["target"] == target and record["verdict"] == "differs"
+        for convention in record["convention"].split(", ")
+    }
+
+
+def test_every_case_has_a_verdict_on_every_target(core_run):
+    """Nothing is skipped, and the records are complete."""
+    assert core_run.complete
+    assert {record["target"] for record in core_run.targets} == TARGETS
+    pairs = {(record["case"], record["target"]) for record in core_run.verdicts}
+    assert pairs == {(case, target) for case in all_cases() for target in TARGETS}
+
+
+def test_a_verdict_line_tells_what_it_must(core_run):
+    """Every verdict has the fields that readers of the records rely on."""
+    fields = {"case", "implementation", "version", "device", "mode", "dtype", "tensor", "step"}
+    fields |= {"verdict", "error_over_bound", "max_ulp", "convention", "message"}
+    for record in core_run.verdicts:
+        assert not fields - record.keys()
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("pytorch-cpu-eager", {"single_value=raises", "layer_rank=raises", "zero_epsilon=raises"}),
+        ("keras-cpu-eager", {"running_variance=biased", "default_epsilon=0.001"}),
+        ("flax-cpu-jit", {"running_variance=biased", "variance_algorithm=one_pass"}),
+        ("gluon-cpu-eager", {"running_variance=biased", "running_update=on_backward"}),
+    ],
+)
+def test_the_frameworks_differ_as_they_are_known_to(core_run, target, expected):
+    """The well-known conventions show in the verdicts, by name."""
+    assert expected <= conventions_of(core_run, target)
+
+
+def test_pytorch_keeps_the_unbiased_running_variance(core_run):
+    """PyTorch alone agrees with the paper's Algorithm 2."""
+    assert "running_variance=biased" not in conventions_of(core_run, "pytorch-cpu-eager")
+    for target in TARGETS - {"pytorch-cpu-eager"}:
+        assert "running_variance=biased" in conventions_of(core_run, target)
+
+
+def test_every_violation_is_known(core_run):
+    """What is outside its bound today is understood, with a figure and a reason."""
+    violations = [record for record in core_run.verdicts if record["verdict"] == "violates"]
+    assert violations
+    assert all("known" in record for record in violations)
