@@ -133,7 +133,7 @@ def variance_for_running(variance, count: int, epsilon: float, conventions: Conv
             return variance * count / (count - 1.0 - epsilon)
 
 
-def effective_weight(momentum: np.floating, batches_seen: int, running_update: str) -> float:
+def effective_weight(momentum, batches_seen: int, running_update: str):
     """Return the weight of batch number `batches_seen + 1` in the running statistics.
 
     Every rule of `running_update` is a moving average with a weight of its own: the plain average

@@ -21,7 +21,7 @@ SEVERITY = (
 """The verdicts from the plainest to the gravest: where only one can be shown, the gravest is."""
 
 _ASSIGNMENT = re.compile(r"(\w+)\s*=\s*([^\s,;]+)")
-_FACTS = ("dtype", "shape", "channel_axis", "epsilon", "momentum", "steps")
+_FACTS = ("dtype", "shape", "channel_axis", "epsilon", "momentum", "raw_momentum", "steps")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,10 @@ class Used:
 
 @dataclass(frozen=True)
 class Row:
-    """One verdict line. `position` counts the verdict lines of the file from 0."""
+    """One verdict line. `position` counts the verdict lines of the file from 0.
+
+    `known` says why a violation is expected and `upstream` where it is reported, "" for others.
+    """
 
     position: int
     case: str
@@ -69,6 +72,8 @@ class Row:
     formula: str
     used: tuple[Used, ...]
     worst: Worst | None
+    known: str = ""
+    upstream: str = ""
 
     @property
     def fields(self) -> set[str]:
@@ -112,7 +117,8 @@ def declared(entry) -> tuple[str, str]:
 def option_name(option) -> str:
     """Return an option as text; numbers with six digits, so that 1 − 0.99 reads 0.01."""
     if isinstance(option, (int, float)) and not isinstance(option, bool):
-        return f"{option:.6g}".replace("e-0", "e-")
+        value = safe_number(option)
+        return plain(option) if value is None else f"{value:.6g}".replace("e-0", "e-")
     return plain(option)
 
 
@@ -166,7 +172,7 @@ def verdict_counts(rows) -> dict[str, int]:
 
 
 def _row(position: int, record: dict, formulas: dict) -> Row:
-    tensor = plain(record.get("tensor"))
+    tensor, known = plain(record.get("tensor")), mapping(record.get("known"))
     return Row(
         position=position,
         case=plain(record.get("case")),
@@ -179,12 +185,20 @@ def _row(position: int, record: dict, formulas: dict) -> Row:
         convention=plain(record.get("convention")),
         message=plain(record.get("message")),
         formula=plain(record.get("formula")) or plain(formulas.get(tensor)),
-        used=tuple(
-            Used(name, *declared(entry))
-            for name, entry in mapping(record.get("conventions")).items()
-        ),
+        used=_used(record.get("conventions")),
         worst=_worst(record.get("worst")),
+        known=plain(known.get("what")),
+        upstream=plain(known.get("upstream")),
     )
+
+
+def _used(conventions) -> tuple[Used, ...]:
+    """Read the conventions of a verdict: a list of objects, or an object by field."""
+    if isinstance(conventions, list):
+        items = [(plain(item.get("field")), item) for item in conventions if mapping(item)]
+    else:
+        items = list(mapping(conventions).items())
+    return tuple(Used(field, *declared(entry)) for field, entry in items)
 
 
 def _worst(worst) -> Worst | None:
@@ -201,7 +215,8 @@ def _value(value, written_hex) -> Value:
     elif isinstance(value, list) and len(value) == 2:
         value, written_hex = value
     if written_hex is None and isinstance(value, (int, float)):
-        written_hex = float(value).hex()
+        number = safe_number(value)
+        written_hex = None if number is None else number.hex()
     return Value(plain(value), plain(written_hex))
 
 

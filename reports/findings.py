@@ -29,7 +29,8 @@ class Finding:
     """One thing to explain or mend: a sentence, and the verdict lines behind it, worst first.
 
     `quote` is the message of the worst verdict. `field` names the convention of a mismatch and
-    is "" for every other kind.
+    is "" for every other kind. `known` says why a violation is expected, and `upstream` where it
+    is reported; both are "" where nobody knows yet.
     """
 
     kind: str
@@ -40,6 +41,8 @@ class Finding:
     cases: tuple[str, ...]
     rows: tuple[Row, ...]
     field: str = ""
+    known: str = ""
+    upstream: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,8 @@ def findings_of(run: Run, rows: tuple[Row, ...], matrix: Matrix) -> tuple[Findin
     }
     found = []
     for (kind, target, *_), group in groups.items():
-        if kind != "broken adapter":
+        if kind != "broken adapter" or target not in broken:
             found.append(_finding(kind, target, worst_first(group)))
-        else:
-            broken.setdefault(target, _quote(group[0]))
     for target, message in broken.items():
         behind = [row for row in rows if (row.target, row.verdict) == (target, "broken adapter")]
         sentence = "The adapter does not work, so this target was not judged."
@@ -98,7 +99,10 @@ def differences_of(rows: tuple[Row, ...], matrix: Matrix) -> tuple[Difference, .
         ]
         fields = {name for name, _ in named}
         sources = dict.fromkeys(
-            item.source for row in group for item in row.used if item.field in fields and item.source
+            item.source
+            for row in group
+            for item in row.used
+            if item.field in fields and item.source
         )
         differences.append(
             Difference(
@@ -117,38 +121,59 @@ def differences_of(rows: tuple[Row, ...], matrix: Matrix) -> tuple[Difference, .
 
 def _group(row: Row) -> tuple:
     """What findings are grouped by; numbers in a message are no cause of their own."""
-    explained = _EXPLAINED.search(row.message)
-    cause = row.convention or (explained[1] if explained else "")
-    if not cause and row.verdict != "violates":
+    cause = row.known or _diagnosis(row)
+    if not cause and not row.tensor:
         cause = _NUMBER.sub("#", _quote(row))
     return row.verdict, row.target, TENSOR_GROUPS.get(row.tensor, row.tensor), cause
+
+
+def _diagnosis(row: Row) -> str:
+    """Return the conventions that would explain a violation, "" where there are none."""
+    explained = _EXPLAINED.search(row.message)
+    return row.convention or (explained[1] if explained else "")
 
 
 def _finding(kind: str, target: str, group: list[Row]) -> Finding:
     worst = group[0]
     where = count(len(_cases(group)), "case")
-    if kind == "violates":
+    if kind == "violates" and not worst.tensor:
+        sentence = f"The layer did not do what its target declares in {where}."
+    elif kind == "violates":
         tensors = list(dict.fromkeys(row.tensor for row in group))
         verb = "leaves its" if len(tensors) == 1 else "leave their"
-        cause = _group(worst)[3]
-        why = f"explained by {cause}, which is not declared" if cause else "no convention explains it"
+        cause = _diagnosis(worst)
+        why = f"; explained by {cause}, which is not declared" if cause else ""
+        why = why or ("" if worst.known else "; no convention explains it")
         far = "" if worst.error is None else f", at worst {figure(worst.error)} × bound"
-        far = ", with NaN as the error" if far and math.isnan(worst.error) else far
-        sentence = f"{listed(tensors)} {verb} bound in {where}{far}; {why}."
+        if worst.error is not None and math.isnan(worst.error):
+            far = ", with NaN as the error"
+        sentence = f"{listed(tensors)} {verb} bound in {where}{far}{why}."
     elif kind == "raised":
         sentence = f"An error was raised in {where} where an answer was due."
     elif kind == "crashed":
         sentence = f"The process died in {where}."
     elif kind == "timed out":
         sentence = f"No answer came in time in {where}."
+    elif kind == "broken adapter":
+        sentence = f"The adapter’s answer could not be judged in {where}."
     else:
         sentence = f"The verdict “{kind}” was reached in {where}."
     return _make(kind, target, sentence, _quote(worst), group)
 
 
 def _make(kind: str, target: str, sentence: str, quote: str, group: list[Row]) -> Finding:
-    error = group[0].error if group else None
-    return Finding(kind, target, sentence, cut(quote, 300), error, _cases(group), tuple(group))
+    worst = group[0] if group else None
+    return Finding(
+        kind=kind,
+        target=target,
+        sentence=sentence,
+        quote=cut(quote, 300),
+        error=worst.error if worst else None,
+        cases=_cases(group),
+        rows=tuple(group),
+        known=worst.known if worst else "",
+        upstream=worst.upstream if worst else "",
+    )
 
 
 def _mismatches(matrix: Matrix) -> list[Finding]:
@@ -180,4 +205,4 @@ def _cases(group: list[Row]) -> tuple[str, ...]:
 
 def _gravity(finding: Finding) -> tuple:
     kind = KINDS.index(finding.kind) if finding.kind in KINDS else -1
-    return -kind, error_key(finding.error), len(finding.rows)
+    return -kind, not finding.known, error_key(finding.error), len(finding.rows)

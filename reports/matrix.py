@@ -138,9 +138,7 @@ def _matrix_row(name: str, about: dict, targets, measured, confirmed) -> MatrixR
     cells = []
     for target in targets:
         key = name, plain(target.get("target"))
-        cells.append(
-            _cell(key, target, canonical, dict(options), measured.get(key, ()), confirmed)
-        )
+        cells.append(_cell(key, target, canonical, dict(options), measured.get(key, ()), confirmed))
     majority = majority_of([cell.option for cell in cells if cell.option])
     return MatrixRow(
         name,
@@ -178,7 +176,7 @@ def _cell(key, target: dict, canonical: str, meanings: dict, records, confirmed)
     return Cell(
         target=target_name,
         option=option,
-        text=option_text(meanings.get(option, "")) or option.replace("-", "−"),
+        text=option_text(meanings.get(option, "")) or _typeset(option),
         origin=origin,
         declared=promised,
         source=source,
@@ -186,6 +184,10 @@ def _cell(key, target: dict, canonical: str, meanings: dict, records, confirmed)
         measured=tuple(_measured(record) for record in records),
         confirmed=tuple(confirmed.get(key, ())),
     )
+
+
+def _typeset(option: str) -> str:
+    return f"−{option[1:]}" if option.startswith("-") else option
 
 
 def _contradicts(record: dict, promised: str) -> bool:

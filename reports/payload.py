@@ -41,7 +41,10 @@ class Links:
 
     def __call__(self, view: str, **parts) -> str:
         """Return the address of a view, e.g. `link("case", case=…, target=…)`."""
-        keys = (str(self.keys[kind][name] if kind in self.keys else name) for kind, name in parts.items())
+        keys = (
+            str(self.keys[kind][name] if kind in self.keys else name)
+            for kind, name in parts.items()
+        )
         return "#/" + "/".join([view, *(quote(key, safe="") for key in keys)])
 
 
@@ -149,13 +152,17 @@ def _details(rows: list[Row], texts: _Table, largest: int) -> tuple[dict[int, li
         (row for row in rows if row.verdict != "conforms"),
         key=lambda row: (row.verdict == "differs", [-part for part in _rank(row)]),
     )
-    details, size = {}, 0
+    details: dict[int, list] = {}
+    size = 0
     for at, row in enumerate(wanted):
         worst = row.worst
-        detail = [texts.place(row.message)]
+        detail: list = [texts.place(text) for text in (row.message, row.known, row.upstream)]
         if worst:
             values = (worst.observed, worst.expected, worst.canonical, worst.bound)
-            detail += [worst.index, *(part for value in values for part in (value.decimal, value.hex))]
+            detail += [
+                worst.index,
+                *(part for value in values for part in (value.decimal, value.hex)),
+            ]
         size += len(row.message) + sum(len(str(part)) + 4 for part in detail)
         if size > largest:
             return details, len(wanted) - at

@@ -130,7 +130,7 @@ def summarize(run: Run) -> Summary:
         findings=findings,
         differences=differences,
         strip=strip_of(rows, targets),
-        heat=heat_of(rows, targets, run.header.get("tensors") or ()),
+        heat=heat_of(rows, targets, run.header.get("tensors")),
         evidence=evidence,
         rows=rows,
     )
@@ -155,11 +155,14 @@ def heat_of(rows: tuple[Row, ...], targets: tuple[Target, ...], tensors) -> tupl
     for row in rows:
         if row.error is not None:
             errors.setdefault((row.tensor, row.target), []).append(row.error)
+    tensors = tensors if isinstance(tensors, list) else []
     names = dict.fromkeys([*map(plain, tensors), *(tensor for tensor, _ in errors)])
     return tuple(
         HeatRow(
             name,
-            tuple(_heat_cell(target.name, errors.get((name, target.name), [])) for target in targets),
+            tuple(
+                _heat_cell(target.name, errors.get((name, target.name), [])) for target in targets
+            ),
         )
         for name in names
     )
@@ -244,7 +247,9 @@ def _title(run: Run, rows: tuple[Row, ...], evidence: tuple[Evidence, ...]) -> T
     }
     return Title(
         targets=len(run.targets),
-        cases=len({*(page.case.id for page in evidence), *(plain(c.get("case")) for c in run.cases)}),
+        cases=len(
+            {*(page.case.id for page in evidence), *(plain(c.get("case")) for c in run.cases)}
+        ),
         verdicts=len(rows),
         judged=len(evidence),
         planned=int(planned) if planned is not None and math.isfinite(planned) else None,
@@ -259,10 +264,13 @@ def _lead(matrix: Matrix, findings, differences) -> str:
     """Say in two sentences where the targets part and how much of that is unexplained."""
     parted = sum(len(group.rows) for group in matrix.parted)
     explained = sum(len(item.rows) for item in differences)
+    known = sum(bool(item.known) for item in findings)
+    left = len(findings) - known
+    differ, are = "differs" if explained == 1 else "differ", "is" if left == 1 else "are"
+    rest = f"; {known} more {'is' if known == 1 else 'are'} known and understood" if known else ""
     conventions = count(parted + len(matrix.agreed), "convention")
     return (
         f"On {parted} of {conventions} the targets part; on the other {len(matrix.agreed)} all "
-        f"agree. {count(explained, 'verdict')} {'differs' if explained == 1 else 'differ'} from "
-        "the canonical layer by a declared convention; "
-        f"{count(len(findings), 'finding')} {'is' if len(findings) == 1 else 'are'} left to explain."
+        f"agree. {count(explained, 'verdict')} {differ} from the canonical layer by a declared "
+        f"convention; {count(left, 'finding')} {are} left to explain{rest}."
     )

@@ -9,12 +9,11 @@ LONGEST = 20_000
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)  # can reorder a line
+_CONTROLS = (*(code for code in range(32) if chr(code) not in "\n\t"), *range(0x7F, 0xA0))
 _SHOWN = (
-    {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
-    | {0x7F: 0x2421}
-    | {code: f"\\x{code:02x}" for code in range(0x80, 0xA0)}
+    {code: f"\\x{code:02x}" for code in _CONTROLS}
     | {code: f"\\u{code:04x}" for code in _BIDI}
-    | {code: 0xFFFD for code in range(0xD800, 0xE000)}  # lone surrogates are not encodable
+    | dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)  # lone surrogates are not encodable
 )
 _HIDDEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"

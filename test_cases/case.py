@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -65,8 +65,8 @@ class Case:
     """One claim, with everything needed to check it.
 
     `name` reads as the claim and `reason` says in one line why it is worth checking. `state` holds
-    the layer's vectors, channel by channel: None is the constructor's own, the default gives every
-    vector values of its own. `steps` are words of `STEPS`; each step has a new input.
+    the layer's vectors, channel by channel, in place of values of which all differ; None is the
+    constructor's own state. `steps` are words of `STEPS`; each step has a new input.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Case:
     momentum: float | None = 0.1
     raw_momentum: float | None = None
     layer_rank: int | None = None
-    state: dict | str | None = "distinct"
+    state: dict[str, list[float]] | None = field(default_factory=dict)
     steps: tuple[str, ...] = ("train",)
     exact: tuple[str, ...] = ()
 
@@ -89,15 +89,12 @@ class Case:
 
     def layer(self) -> Layer:
         """Return the layer's configuration and state, vectors in the case's dtype."""
-        state = {}
-        if self.state is not None:
+        state: dict[str, np.ndarray] = {}
+        if self.state is not None and self.channel_axis is not None:
             channels = self.shape[self.channel_axis]
             state = distinct_state(channels)
-            if self.state != "distinct":
-                state |= {
-                    name: np.resize(np.array(vector, np.float64), channels)
-                    for name, vector in self.state.items()
-                }
+            for name, vector in self.state.items():
+                state[name] = np.resize(np.array(vector, np.float64), channels)
         dtype = numpy_dtype(self.dtype)
         return Layer(
             dtype=self.dtype,

@@ -15,7 +15,7 @@ def summarise(reporter, suite: Suite) -> None:
             reporter.write_line(f"    {line}")
         if broken["retry"]:
             reporter.write_line(f"  retry: {broken['retry']}")
-    counts = {}
+    counts: dict[str, dict[str, int]] = {}
     for record in suite.verdicts:
         row = counts.setdefault(record["target"], {})
         row[record["verdict"]] = row.get(record["verdict"], 0) + 1
@@ -31,7 +31,7 @@ def summarise(reporter, suite: Suite) -> None:
         reporter.write_line(f"… and {len(failing) - FINDINGS_SHOWN} more in the report")
     for line in suite.unfit:
         reporter.write_line(line)
-    known = {}
+    known: dict[tuple[str, str], int] = {}
     for record in suite.verdicts:
         if "known" in record:
             key = record["target"], record["known"]["what"]

@@ -42,7 +42,7 @@ function linked(text) {
 function verdictMark(name) {
   const glyph = data().glyphs[name];
   const kind = glyph ? name.replaceAll(" ", "-") : "unknown";
-  return h("span", { class: `kind ${kind}` }, h("b", {}, glyph ?? "?"), ` ${name}`);
+  return h("span", { class: `kind ${kind}` }, h("b", {}, glyph ?? "?"), name);
 }
 
 function facts(pairs, className = "") {

@@ -1,10 +1,10 @@
 function conventionView(fieldKey, targetKey) {
   const { conventions, targets, rows, used, texts, verdicts } = data();
   const item = conventions[find(conventions, fieldKey)], target = find(targets, targetKey), cell = item.cells[target];
-  const speaks = (row) => used[row[USED]].some(([field]) => field === item.field)
-    || [...texts[row[CONVENTION]].matchAll(/(\w+)\s*=/g)].some(([, field]) => field === item.field);
+  const names = (row) => [...texts[row[CONVENTION]].matchAll(/(\w+)\s*=/g)].some(([, field]) => field === item.field);
+  const speaks = (row) => names(row) || used[row[USED]].some(([field]) => field === item.field);
   const confirmed = rows.filter((row) => row[TARGET] === target && speaks(row)
-    && ["conforms", "differs"].includes(verdicts[row[VERDICT]][1]));
+    && ["conforms", "differs"].includes(verdicts[row[VERDICT]][1])).sort((a, b) => names(b) - names(a));
   return page(`${targets[target].name}: ${item.question}`, h("code", {}, `${item.field} = ${cell.option || "unknown"}`), [
     cell.mismatch && h("p", { class: "banner" }, `Measured ${cell.option}, but declared ${cell.declared}.`),
     facts([
@@ -25,8 +25,8 @@ function conventionView(fieldKey, targetKey) {
     item.options.length > 0 && [h("h3", {}, "Options"), table("The first is canonical.", [["option"], ["meaning"]],
       item.options.map(([name, text]) => () => [h("code", {}, name), text]))],
     h("h3", {}, "Cases that confirm it"),
-    confirmed.length ? verdictTable(confirmed, `${counted(new Set(confirmed.map((row) => row[CASE])).size, "case")} whose values depend on it and came out as it says.`)
-      : h("p", {}, "No case of this run depends on it."),
+    confirmed.length ? verdictTable(confirmed, `${counted(new Set(confirmed.map((row) => row[CASE])).size, "case")} ran under it and came out inside the bound. Those that it explains come first, then worst first.`)
+      : h("p", {}, "No case of this run names it: it is the canonical choice, or no case came out as it says."),
   ]);
 }
 

@@ -106,13 +106,13 @@ function usedTable(rows) {
   const { used, texts } = data(), seen = new Map();
   for (const row of rows) for (const [field, option, source] of used[row[USED]]) seen.set(`${field}=${option}`, [field, option, texts[source]]);
   if (!seen.size) return null;
-  return [h("h3", {}, "Conventions used"), table("Declared by the target for this case, beyond the canonical ones.",
+  return [h("h3", {}, "Conventions used"), table("Declared by the target for this case, where they are not the canonical ones.",
     [["convention"], ["meaning"], ["source", "source"]],
     [...seen.values()].map(([field, option, source]) => () => [h("code", {}, `${field} = ${option}`), meaning(field, option), linked(source)]))];
 }
 
 function detail(row) {
-  const { verdicts, tensors, texts } = data(), [message, index, ...values] = row[DETAIL];
+  const { verdicts, tensors, texts } = data(), [message, known, upstream, index, ...values] = row[DETAIL];
   const name = tensors[row[TENSOR]][1], labels = ["observed", "expected, under the declared conventions", "expected, canonical", "bound on the error"];
   return h("section", { class: "detail" },
     h("h3", {}, name ? h("code", {}, name) : "no tensor", `, step ${row[STEP]}: `, verdictMark(verdicts[row[VERDICT]][1])),
@@ -120,5 +120,6 @@ function detail(row) {
     values.length > 0 && table(`The worst element, index [${index}]: ${row[ERROR]} × bound. Each value as decimal and as hex float, which is exact.`,
       [["value"], ["decimal", "value"], ["hex float", "value"]],
       labels.map((label, at) => () => [label, values[2 * at] || "–", values[2 * at + 1] || "–"])),
+    texts[known] && h("p", {}, h("b", {}, "Known: "), texts[known], texts[upstream] && [" (", linked(texts[upstream]), ")"], "."),
     texts[message] && h("pre", {}, texts[message]));
 }

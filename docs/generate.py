@@ -1,0 +1,55 @@
+"""Write the parts of the documentation that are tables of what the code holds.
+
+`python -m docs.generate` rewrites docs/conventions.md; a test says when it is stale.
+"""
+
+from pathlib import Path
+
+from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS
+
+FOLDER = Path(__file__).parent
+KINDS = {
+    "values": "Conventions that change values",
+    "bound": "Conventions that change how exactly the values must be met",
+    "behaviour": "Conventions of behaviour",
+}
+
+
+def conventions_page() -> str:
+    """Return docs/conventions.md: every convention, its options, the canonical one first."""
+    lines = [
+        "# Conventions",
+        "",
+        "<!-- Written by `python -m docs.generate` from reference/conventions.py. -->",
+        "",
+        "A convention is a choice that correct implementations make differently. The first option",
+        "is the canonical one: the paper's where the paper says (Ioffe and Szegedy 2015,",
+        "arXiv:1502.03167). It is a reference point, not the right answer. An adapter declares the",
+        "conventions in which its layer differs, each with its source.",
+    ]
+    for kind, title in KINDS.items():
+        lines += ["", f"## {title}"]
+        for convention in CONVENTIONS.values():
+            if convention.changes != kind:
+                continue
+            lines += ["", f"### {convention.name}", "", f"{convention.question} …", ""]
+            lines += ["| option | meaning |", "|---|---|"]
+            lines += [f"| `{name}` | {text} |" for name, text in convention.options.items()]
+    lines += ["", "## Defaults of a bare constructor", "", "| number | canonical | meaning |"]
+    lines += ["|---|---|---|"]
+    for name in QUESTIONS:
+        if name not in CONVENTIONS:
+            lines.append(f"| `{name}` | {getattr(CANONICAL, name)} | {QUESTIONS[name]} |")
+    return "\n".join(lines).replace("|mean|", "\\|mean\\|") + "\n"
+
+
+PAGES = {"conventions.md": conventions_page}
+
+
+def main() -> None:
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

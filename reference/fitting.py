@@ -1,0 +1,116 @@
+"""Numbers recovered from an answer: the epsilon or the momentum that would explain it.
+
+Each fit returns an interval: every channel's answer, with its error bound, allows a range of the
+number, and the interval is what all channels allow. An empty one means that no number explains it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference.batch_norm import channel_major
+from reference.conventions import Conventions
+from reference.expected import Layer, Step, expect
+
+ROUND_NUMBERS = tuple(
+    digit * 10.0**exponent for exponent in range(-12, 1) for digit in (1, 2, 5)
+) + tuple(1.0 - digit * 10.0**exponent for exponent in (-4, -3, -2, -1) for digit in (1, 2, 5))
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The numbers from low to high; `best` is the one to name."""
+
+    low: float
+    high: float
+
+    @property
+    def best(self) -> float:
+        """The roundest number inside: a power of ten times 1, 2 or 5, or else the middle."""
+        inside = [number for number in ROUND_NUMBERS if self.low <= number <= self.high]
+        return inside[0] if len(inside) == 1 else (self.low + self.high) / 2
+
+    def __str__(self):
+        return f"{self.best:.8g} (from {self.low:.8g} to {self.high:.8g})"
+
+
+def fit_momentum(
+    layer: Layer, steps: Sequence[Step], answer: Mapping[str, np.ndarray], conventions: Conventions
+) -> Interval | None:
+    """Return the weights of the new batch that explain the running statistics of the first step.
+
+    The update is linear in the weight: what weight 0 and weight 1 give fixes it in every channel.
+    """
+    ends = []
+    for weight in (0.0, 1.0):
+        changed = _replace(layer, momentum=weight, raw_momentum=None)
+        ends.append(expect(changed, steps[:1], conventions)[0].tensors)
+    lows, highs = [], []
+    for name in ("running_mean", "running_var"):
+        if name not in ends[0] or name not in answer:
+            return None
+        old, new = ends[0][name].value, ends[1][name].value
+        bound = np.maximum(ends[0][name].bound, ends[1][name].bound)
+        bound = bound + np.spacing(np.abs(answer[name])).astype(np.float64)
+        moved = np.asarray(answer[name], old.dtype) - old
+        with np.errstate(divide="ignore", invalid="ignore"):
+            middle, radius = moved / (new - old), bound / np.abs(new - old)
+        usable = np.isfinite(middle) & np.isfinite(radius) & (radius < 1)
+        lows += [float(number) for number in (middle - radius)[usable]]
+        highs += [float(number) for number in (middle + radius)[usable]]
+    return _intersection(lows, highs)
+
+
+def fit_epsilon(
+    layer: Layer, steps: Sequence[Step], answer: Mapping[str, np.ndarray], conventions: Conventions
+) -> Interval | None:
+    """Return the epsilons inside the root that explain y of the first step.
+
+    In every channel (y - beta) / gamma is x - mean over a deviation; its least-squares slope gives
+    the deviation, whose square less the variance is epsilon.
+    """
+    expectation = expect(layer, steps[:1], conventions)[0]
+    if "y" not in expectation.tensors or "y" not in answer:
+        return None
+    axis = conventions.default_channel_axis if layer.channel_axis is None else layer.channel_axis
+    x = channel_major(steps[0].x, axis, np.longdouble)
+    y = channel_major(np.asarray(answer["y"], np.float64), axis, np.longdouble)
+    bound = channel_major(expectation.tensors["y"].bound, axis, np.longdouble)
+    channels = x.shape[0]
+    gamma = _vector(layer.gamma, 1.0, channels)
+    beta = _vector(layer.beta, 0.0, channels)
+    training = steps[0].training or (
+        steps[0].training is None and conventions.bare_call == "trains"
+    )
+    if training:
+        mean = x.mean(axis=(1, 2))
+        variance = np.square(x - mean[:, None, None]).mean(axis=(1, 2))
+    else:
+        mean = _vector(layer.running_mean, 0.0, channels)
+        variance = _vector(layer.running_var, 1.0, channels)
+    centred = x - mean[:, None, None]
+    power = np.square(centred).sum(axis=(1, 2)) * np.abs(gamma)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = ((y - beta[:, None, None]) * centred).sum(axis=(1, 2)) / power * np.sign(gamma)
+        spread = (bound * np.abs(centred)).sum(axis=(1, 2)) / power
+        lows = 1 / np.square(slope + spread) - variance
+        highs = 1 / np.square(slope - spread) - variance
+    usable = np.isfinite(lows) & np.isfinite(highs) & (slope > spread)
+    return _intersection(lows[usable].astype(float), highs[usable].astype(float))
+
+
+def _replace(layer: Layer, **changes) -> Layer:
+    return Layer(**{**vars(layer), **changes})
+
+
+def _vector(given: np.ndarray | None, default: float, channels: int) -> np.ndarray:
+    if given is None:
+        return np.full(channels, default, np.longdouble)
+    return np.asarray(given, np.longdouble)
+
+
+def _intersection(lows: Sequence[float], highs: Sequence[float]) -> Interval | None:
+    if len(lows) == 0 or max(lows) > min(highs):
+        return None
+    return Interval(float(max(lows)), float(min(highs)))
