@@ -1,9 +1,14 @@
 """pytest's side of the suite: options, case × target, recording, and the summary at the end."""
 
+import signal
+import threading
+
 import pytest
 
+from adapters.harness.memory import SHARE
 from adapters.harness.registry import UsageError
-from test_cases.run import DTYPES, Suite, table_of_targets
+from reports.records import RecordsError
+from test_cases.run import DTYPES, IMPLEMENTATIONS, Suite, table_of_targets
 from test_cases.terminal import summarise
 
 RECORDS = pytest.StashKey[list]()
@@ -15,10 +20,18 @@ def pytest_addoption(parser):
     add = group.addoption
     add(
         "--implementation",
-        default="pytorch,keras,flax,gluon",
         metavar="NAME[,NAME]",
         help="implementations to test, or 'all'; NAME==VERSION asks for another version "
-        "(default: %(default)s)",
+        f"(default: {IMPLEMENTATIONS}, or none beside an --adapter)",
+    )
+    add(
+        "--adapter",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="test the layer of your own adapter file (once for each; write --adapter=FILE for "
+        "one outside the project); without a PEP 723 header it runs in the interpreter that runs "
+        "pytest, or in the one that --python names",
     )
     add("--device", metavar="NAME", help="cpu, cuda, … or 'all' (default: each one's first)")
     add("--mode", metavar="NAME", help="eager, jit, … or 'all' (default: each one's first)")
@@ -46,6 +59,25 @@ def pytest_addoption(parser):
         metavar="SECONDS",
         help="time a target has for one case (default: %(default)g)",
     )
+    add(
+        "--memory-limit",
+        type=int,
+        metavar="MB",
+        help="memory a target's process may hold before it is ended, on Linux "
+        f"(default: {SHARE:.0%}% of the machine's)",
+    )
+    add(
+        "--resume",
+        metavar="DIR",
+        help="go on with the run whose records are in DIR where it was stopped, with its own "
+        "options (write --resume=DIR for a folder outside the project)",
+    )
+    add(
+        "--write-known",
+        metavar="FILE",
+        help="append an entry for each violation that is not known yet, in the form of "
+        "test_cases/known_divergences.toml",
+    )
     add("--targets", action="store_true", help="list implementations and targets, and stop")
 
 
@@ -56,6 +88,20 @@ def pytest_configure(config):
         config.stash[SUITE] = Suite(config)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _stop_in_order)
+
+
+def pytest_unconfigure(config):
+    if signal.getsignal(signal.SIGTERM) is _stop_in_order:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _stop_in_order(number, frame):
+    """End the run as Ctrl-C does: close the records, write the report, stop every process."""
+    signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
+    pytest.exit("stopped by SIGTERM", returncode=128 + number)
 
 
 def pytest_cmdline_main(config):
@@ -74,15 +120,49 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("case_on_target", pairs, ids=names)
 
 
+def pytest_collection_modifyitems(config, items):
+    judged = config.stash[SUITE].judged
+    if judged:
+        over = [item for item in items if _names_of(item) in judged]
+        config.hook.pytest_deselected(items=over)
+        items[:] = [item for item in items if _names_of(item) not in judged]
+
+
 def pytest_collection_finish(session):
     if session.config.option.collectonly or _controls_workers(session.config):
         return
-    pairs = [
-        item.callspec.params["case_on_target"]
-        for item in session.items
-        if "case_on_target" in getattr(getattr(item, "callspec", None), "params", {})
-    ]
-    session.config.stash[SUITE].start(pairs)
+    pairs = [pair for pair in map(_pair_of, session.items) if pair]
+    try:
+        session.config.stash[SUITE].start(pairs)
+    except RecordsError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    suite = node.config.stash[SUITE]
+    node.workerinput |= {"judged": sorted(suite.judged), "selection": suite.selection}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node, ids):
+    suite = node.config.stash[SUITE]
+    pairs = sum("::test_conformance[" in name for name in ids)
+    if suite.recording.is_open or not (pairs or node.config.option.resume):
+        return
+    try:
+        suite.open_records(pairs)
+    except RecordsError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _pair_of(item):
+    return getattr(getattr(item, "callspec", None), "params", {}).get("case_on_target")
+
+
+def _names_of(item):
+    pair = _pair_of(item)
+    return pair and (pair[0].id, pair[1].name)
 
 
 @pytest.fixture
@@ -105,20 +185,21 @@ def pytest_runtest_makereport(item, call):
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report):
     if report.when == "call" and getattr(report, "records", None) and Suite.recording:
-        Suite.recording.keep(report.records)
+        try:
+            Suite.recording.keep(report.records)
+        except RecordsError as error:
+            pytest.exit(str(error), returncode=pytest.ExitCode.INTERNAL_ERROR)
 
 
 def pytest_sessionfinish(session, exitstatus):
     suite = session.config.stash.get(SUITE, None)
     if suite:
-        suite.finish(int(exitstatus))
-        if suite.unfit and exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.exitstatus = suite.finish(int(exitstatus))
 
 
 def pytest_terminal_summary(terminalreporter, config):
     suite = config.stash.get(SUITE, None)
-    if suite and suite.report:
+    if suite and suite.recording and suite.recording.is_open:
         summarise(terminalreporter, suite)
 
 

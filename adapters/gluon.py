@@ -93,6 +93,7 @@ def run(layer, steps):
             answer["dgamma"] = block.gamma.grad().asnumpy()
             answer["dbeta"] = block.beta.grad().asnumpy()
         answer["y"] = y.asnumpy()
+        answer["x"] = x.asnumpy()
         answer["running_mean"] = block.running_mean.data().asnumpy()
         answer["running_var"] = block.running_var.data().asnumpy()
         yield answer

@@ -91,6 +91,7 @@ def run(layer, steps):
             answer["dx"] = to_numpy(x.grad.movedim(1, axis))
             answer["dgamma"] = to_numpy(module.weight.grad)
             answer["dbeta"] = to_numpy(module.bias.grad)
+        answer["x"] = to_numpy(x.movedim(1, axis))
         answer["running_mean"] = to_numpy(module.running_mean)
         answer["running_var"] = to_numpy(module.running_var)
         yield answer

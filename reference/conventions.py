@@ -20,16 +20,22 @@ class Convention:
     question: str
     changes: str
     options: dict[str, str]
+    touches: frozenset[str] = frozenset()
 
     @property
     def canonical(self) -> str:
         return next(iter(self.options))
 
 
-def _convention(changes: str, question: str, options: dict[str, str]):
+def _convention(changes: str, question: str, options: dict[str, str], touches: str = ""):
     return field(
         default=next(iter(options)),
-        metadata={"changes": changes, "question": question, "options": options},
+        metadata={
+            "changes": changes,
+            "question": question,
+            "options": options,
+            "touches": frozenset(touches.split()),
+        },
     )
 
 
@@ -48,6 +54,7 @@ class Conventions:
             "running": "the running statistics as they stood before this batch (Keras 0.2)",
             "per_sample": "each sample's own mean and variance (Keras 0.2, mode=1)",
         },
+        touches="y dx dgamma running_mean running_var",
     )
     normalizing_variance: str = _convention(
         "values",
@@ -56,6 +63,7 @@ class Conventions:
             "biased": "sum of squares divided by n (paper, Algorithm 1)",
             "unbiased": "sum of squares divided by n - 1",
         },
+        touches="y dx dgamma",
     )
     epsilon_placement: str = _convention(
         "values",
@@ -65,6 +73,7 @@ class Conventions:
             "outside_sqrt": "to the deviation: 1 / (sqrt(var) + eps) (Keras 1 on Theano, CNTK)",
             "both": "to both: 1 / (sqrt(var + eps) + eps) (Keras 0.2)",
         },
+        touches="y dx dgamma running_var",
     )
     scale: str = _convention(
         "values",
@@ -74,6 +83,7 @@ class Conventions:
             "ones": "one, whatever gamma holds; gamma's gradient is zero (MXNet fix_gamma)",
             "absolute": "the absolute value of gamma (inplace_abn)",
         },
+        touches="y dx dgamma",
     )
     running_variance: str = _convention(
         "values",
@@ -85,6 +95,7 @@ class Conventions:
                 "the batch variance times n / (n - 1 - eps) (Keras 2.1.4 to 2.3.1)"
             ),
         },
+        touches="running_var",
     )
     running_statistic: str = _convention(
         "values",
@@ -94,6 +105,7 @@ class Conventions:
             "standard_deviation": "a running standard deviation (Keras 0.2)",
             "inverse_standard_deviation": "a running 1 / standard deviation",
         },
+        touches="y dx dgamma running_var",
     )
     running_update: str = _convention(
         "values",
@@ -106,6 +118,7 @@ class Conventions:
             "first_batch_replaces": "in forward; the first batch replaces them (Equinox)",
             "zero_debiased": "in forward, as an average corrected for its start (Haiku)",
         },
+        touches="running_mean running_var",
     )
     momentum_meaning: str = _convention(
         "values",
@@ -114,6 +127,7 @@ class Conventions:
             "weight_of_batch": "the new batch: new = (1 - momentum) old + momentum batch",
             "weight_of_history": "the history: new = momentum old + (1 - momentum) batch",
         },
+        touches="running_mean running_var",
     )
     statistics_gradient: str = _convention(
         "values",
@@ -122,6 +136,7 @@ class Conventions:
             "flows": "flows through the batch mean and variance (paper, section 3)",
             "blocked": "is blocked: the statistics count as constants",
         },
+        touches="dx",
     )
     variance_algorithm: str = _convention(
         "bound",
@@ -130,6 +145,7 @@ class Conventions:
             "two_pass": "as mean((x - mean)^2), or as stably",
             "one_pass": "as mean(x^2) - mean^2, which cancels where |mean| is far above std",
         },
+        touches="y dx dgamma running_var",
     )
     summation: str = _convention(
         "bound",
@@ -138,6 +154,7 @@ class Conventions:
             "blocked": "in blocks or pairwise: the error grows with sqrt(n) at most",
             "sequential": "one after the other: the error grows with n",
         },
+        touches="y dx dgamma dbeta running_mean running_var",
     )
     arithmetic: str = _convention(
         "bound",
@@ -146,6 +163,7 @@ class Conventions:
             "widened": "float32 at least",
             "input_dtype": "the half-precision format itself",
         },
+        touches="y dx dgamma dbeta running_mean running_var",
     )
     statistics_dtype: str = _convention(
         "bound",
@@ -155,6 +173,7 @@ class Conventions:
             "input_dtype": "the layer's own dtype, so float16 statistics overflow at 65504",
             "always_float32": "float32, for a float64 layer too",
         },
+        touches="y dx dgamma dbeta running_mean running_var",
     )
     single_value: str = _convention(
         "behaviour",
@@ -164,6 +183,7 @@ class Conventions:
             "raises": "is refused with an error",
             "nan": "answers, but makes the running variance NaN",
         },
+        touches="running_var refusal",
     )
     empty_batch: str = _convention(
         "behaviour",
@@ -173,6 +193,7 @@ class Conventions:
             "nan": "makes the running statistics NaN in training",
             "raises": "is refused with an error",
         },
+        touches="running_mean running_var refusal",
     )
     zero_epsilon: str = _convention(
         "behaviour",
@@ -181,6 +202,7 @@ class Conventions:
             "accepts": "is accepted",
             "raises": "is refused with an error",
         },
+        touches="refusal",
     )
     layer_rank: str = _convention(
         "behaviour",
@@ -189,6 +211,7 @@ class Conventions:
             "any": "is normalised like any other: the layer has no rank",
             "raises": "is refused with an error",
         },
+        touches="refusal",
     )
     bare_call: str = _convention(
         "behaviour",
@@ -198,6 +221,7 @@ class Conventions:
             "infers": "infers: running statistics, which stay",
             "raises": "asks: it is refused until told which",
         },
+        touches="y running_mean running_var refusal",
     )
     default_epsilon: float = field(
         default=1e-5, metadata={"changes": "defaults", "question": "epsilon of a bare constructor"}

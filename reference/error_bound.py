@@ -193,6 +193,7 @@ def _batch_statistics_bound(forward: Forward, precision: Precision):
     tiny = precision.arithmetic.underflow
     d_mean = g * np.abs(x).mean(axis=axes, keepdims=True) + u * np.abs(mean) + tiny
     d_variance = (g + OPERATIONS * u) * (variance + d_mean**2) + d_mean**2 + tiny
+    d_variance += g * np.abs(mean) * np.sqrt(variance)  # updating algorithms, Welford's, need it
     mean_square = variance + mean**2
     if forward.conventions.variance_algorithm == "one_pass":
         d_variance += 2 * g * mean_square + 2 * np.abs(mean) * d_mean

@@ -9,7 +9,9 @@ from reference.batch_norm import batch_norm, batch_norm_backward
 from reference.conventions import CANONICAL, Conventions
 from reference.error_bound import Precision, backward_bound, forward_bound
 
-TENSORS = ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var")
+TENSORS = ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var", "x")
+OPTIONAL = ("x",)
+"""Tensors that an adapter may leave out: x, the input as it is after the call."""
 
 FORMULAS = {
     "y": "y = γ (x − μ) / √(σ² + ε) + β",
@@ -18,6 +20,7 @@ FORMULAS = {
     "dbeta": "dβ = Σ dy",
     "running_mean": "running_mean ← (1 − m) · running_mean + m · μ",
     "running_var": "running_var ← (1 − m) · running_var + m · σ² · n/(n − 1)",
+    "x": "x stays what it was",
 }
 """The canonical formula of each tensor; m is the weight of the new batch."""
 
@@ -125,6 +128,7 @@ def expect(
             batches_seen += bool(training)
         tensors["running_mean"] = Expected(running_mean, d_running[0])
         tensors["running_var"] = Expected(running_var, d_running[1])
+        tensors["x"] = Expected(step.x.astype(forward.y.dtype), np.zeros(step.x.shape))
         for name in exact:
             if name in tensors:
                 value = tensors[name].value

@@ -31,24 +31,30 @@ class Interval:
         inside = [number for number in ROUND_NUMBERS if self.low <= number <= self.high]
         return inside[0] if len(inside) == 1 else (self.low + self.high) / 2
 
+    def samples(self) -> list[float]:
+        """Return some numbers of the interval to try, the most likely first; none is negative."""
+        inside = [number for number in ROUND_NUMBERS if self.low <= number <= self.high]
+        ends = [(self.low + self.high) / 2, self.low, self.high]
+        return [number for number in [*inside, *ends] if number >= 0]
+
     def __str__(self):
         return f"{self.best:.8g} (from {self.low:.8g} to {self.high:.8g})"
 
 
 def fit_momentum(
-    layer: Layer, steps: Sequence[Step], answer: Mapping[str, np.ndarray], conventions: Conventions
+    layer: Layer, step: Step, answer: Mapping[str, np.ndarray], conventions: Conventions
 ) -> Interval | None:
-    """Return the weights of the new batch that explain the running statistics of the first step.
+    """Return the weights of the new batch that explain the running statistics of one step.
 
     The update is linear in the weight: what weight 0 and weight 1 give fixes it in every channel.
     """
     ends = []
     for weight in (0.0, 1.0):
         changed = _replace(layer, momentum=weight, raw_momentum=None)
-        ends.append(expect(changed, steps[:1], conventions)[0].tensors)
+        ends.append(expect(changed, [step], conventions)[0].tensors)
     lows, highs = [], []
     for name in ("running_mean", "running_var"):
-        if name not in ends[0] or name not in answer:
+        if name not in ends[0] or np.shape(answer.get(name)) != np.shape(ends[0][name].value):
             return None
         old, new = ends[0][name].value, ends[1][name].value
         bound = np.maximum(ends[0][name].bound, ends[1][name].bound)
@@ -63,26 +69,24 @@ def fit_momentum(
 
 
 def fit_epsilon(
-    layer: Layer, steps: Sequence[Step], answer: Mapping[str, np.ndarray], conventions: Conventions
+    layer: Layer, step: Step, answer: Mapping[str, np.ndarray], conventions: Conventions
 ) -> Interval | None:
-    """Return the epsilons inside the root that explain y of the first step.
+    """Return the epsilons inside the root that explain y of one step.
 
     In every channel (y - beta) / gamma is x - mean over a deviation; its least-squares slope gives
     the deviation, whose square less the variance is epsilon.
     """
-    expectation = expect(layer, steps[:1], conventions)[0]
-    if "y" not in expectation.tensors or "y" not in answer:
+    expectation = expect(layer, [step], conventions)[0]
+    if "y" not in expectation.tensors or step.x.size == 0:
         return None
     axis = conventions.default_channel_axis if layer.channel_axis is None else layer.channel_axis
-    x = channel_major(steps[0].x, axis, np.longdouble)
+    x = channel_major(step.x, axis, np.longdouble)
     y = channel_major(np.asarray(answer["y"], np.float64), axis, np.longdouble)
     bound = channel_major(expectation.tensors["y"].bound, axis, np.longdouble)
     channels = x.shape[0]
     gamma = _vector(layer.gamma, 1.0, channels)
     beta = _vector(layer.beta, 0.0, channels)
-    training = steps[0].training or (
-        steps[0].training is None and conventions.bare_call == "trains"
-    )
+    training = step.training or (step.training is None and conventions.bare_call == "trains")
     if training:
         mean = x.mean(axis=(1, 2))
         variance = np.square(x - mean[:, None, None]).mean(axis=(1, 2))

@@ -13,6 +13,9 @@ A violation that an entry explains does not fail. An entry whose cases all ran o
 without a violation is unfit, and fails the run: a framework was mended, or the entry is wrong.
 """
 
+import json
+import math
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -22,6 +25,7 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+EXPLAINABLE = ("violates", "raised")
 FILE = Path(__file__).parent / "known_divergences.toml"
 
 
@@ -53,7 +57,7 @@ class Known:
     def explains(self, record: dict) -> bool:
         """Say whether this entry explains a violation."""
         return (
-            record["verdict"] in ("violates", "raised")
+            record["verdict"] in EXPLAINABLE
             and self.concerns(record)
             and record["tensor"] in self.tensors
             and float(record["error_over_bound"] or 0) <= self.up_to
@@ -85,21 +89,99 @@ def mark_known(records: Iterable[dict], known: Iterable[Known]) -> None:
                 break
 
 
-def unfit(known: Iterable[Known], verdicts: list[dict], all_cases: Iterable[str]) -> list[str]:
-    """Return a line for each entry that explained nothing though all of its cases ran."""
-    all_cases = list(all_cases)
+def unfit(
+    known: Iterable[Known],
+    verdicts: list[dict],
+    all_cases: Iterable[str],
+    implementations: Iterable[str],
+) -> list[str]:
+    """Return a line for each entry that matches nothing, or explains nothing though it all ran."""
+    all_cases, implementations = list(all_cases), list(implementations)
     lines = []
     for entry in known:
         concerned = [record for record in verdicts if entry.concerns(record)]
         expected = {case for case in all_cases if entry.covers(case)}
         name = f"known divergence of {entry.implementation}, {', '.join(entry.cases)}"
-        if not expected:
+        if entry.implementation not in implementations:
+            lines.append(f"{name}: matches no implementation")
+        elif not expected:
             lines.append(f"{name}: matches no case")
         elif {record["case"] for record in concerned} == expected and not any(
             map(entry.explains, concerned)
         ):
             lines.append(f"{name}: nothing violates any more; remove the entry ({entry.what})")
     return lines
+
+
+def write_known(path: Path, verdicts: Iterable[dict]) -> int:
+    """Append an entry for each violation that is not known, ready to commit; return how many.
+
+    Cases that violate in the same tensors share an entry. `what` is the convention that would
+    explain the worst of them, or its message: whoever commits the entry says it better.
+    """
+    found: dict[tuple, dict[str, list[dict]]] = {}
+    for record in verdicts:
+        if record["verdict"] in EXPLAINABLE and "known" not in record:
+            place = tuple(record[name] for name in ("implementation", "version", "device"))
+            found.setdefault(place, {}).setdefault(record["case"], []).append(record)
+    entries = []
+    for (implementation, version, device), cases in found.items():
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for case, records in cases.items():
+            tensors = tuple(dict.fromkeys(record["tensor"] for record in records))
+            alike.setdefault(tensors, []).append(case)
+        for tensors, names in alike.items():
+            worst = max((record for name in names for record in cases[name]), key=_error)
+            entries.append(
+                {
+                    "implementation": implementation.partition("==")[0],
+                    "version": _exactly(version),
+                    "device": device,
+                    "cases": list(map(_literal, names)),
+                    "tensors": list(tensors),
+                    "up_to": _rounded_up(_error(worst)),
+                    "what": worst["convention"] or f"not understood yet: {worst['message']}",
+                    "upstream": "not reported upstream",
+                }
+            )
+    with path.open("a", encoding="utf-8") as file:
+        for entry in entries:
+            lines = (f"{key} = {_toml(value)}\n" for key, value in entry.items())
+            file.write(f"\n[[known]]\n{''.join(lines)}")
+    return len(entries)
+
+
+def _error(record: dict) -> float:
+    return float(record["error_over_bound"] or 0)
+
+
+def _rounded_up(value: float) -> float:
+    """Round up to two digits, so that another machine's last bit does not matter."""
+    if not 0 < value < math.inf:
+        return value
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return max(float(f"{math.ceil(value / unit) * unit:.3g}"), value)
+
+
+def _exactly(version: str) -> str:
+    try:
+        return f"=={Version(version).public}"
+    except InvalidVersion:
+        return ""
+
+
+def _literal(case: str) -> str:
+    """Return the pattern that matches this case id alone."""
+    return re.sub(r"([*?\[])", r"[\1]", case)
+
+
+def _toml(value) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, float):
+        return repr(value)
+    text = json.dumps(value.encode("utf-8", "replace").decode(), ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")
 
 
 def _fits(version: str, specifier: str) -> bool:

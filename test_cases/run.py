@@ -1,68 +1,93 @@
 """One run of the suite: what was chosen, the host that runs it, and what is recorded."""
 
-import datetime
 import difflib
-import os
-import platform
 import sys
-import time
-import tomllib
 from pathlib import Path
 
-import numpy
-
 from adapters.harness import environments, registry
+from adapters.harness.conversation import Settings
 from adapters.harness.host import Host
+from adapters.harness.lifeline import die_with_parent
+from adapters.harness.memory import SHARE, machine_memory
 from reports import html
-from reports.records import RecordWriter
+from reports.records import RecordsError, read_stopped
 from test_cases.cases import all_cases
-from test_cases.known import mark_known, read_known, unfit
-from test_cases.verdicts import case_record, target_record, verdict_records, vocabulary
+from test_cases.known import mark_known, read_known, unfit, write_known
+from test_cases.recording import Recording
+from test_cases.smoke import SMOKE, request_of
+from test_cases.verdicts import case_record, fails, target_record, verdict_records
 
-ROOT = Path(__file__).parent.parent
 DTYPES = ("float16", "bfloat16", "float32", "float64")
+IMPLEMENTATIONS = "pytorch,keras,flax,gluon"
+SELECTION = (
+    "implementation",
+    "adapter",
+    "device",
+    "mode",
+    "dtype",
+    "case",
+    "python",
+    "deadline",
+    "memory_limit",
+    "keyword",
+)
+"""The options that say what is run and how; a run that is resumed has them from its records."""
 
 
 class Suite:
     """One run: the chosen cases and targets, the host that runs them, and what is recorded."""
 
-    recording = None  # the suite of this process that writes the records; None in an -n worker
+    recording: Recording | None = None  # of this process; None in an -n worker
 
     def __init__(self, config):
         options = config.option
         self.config = config
-        chosen = registry.choose(options.implementation)
-        self.targets = registry.targets(chosen, options.device, options.mode)
-        self.cases = _chosen_cases(options)
-        self.pythons = _pythons(options.python)
-        self.known = read_known()
-        self.unfit = []
         self.is_worker = hasattr(config, "workerinput")
-        self.host = None
-        self.hellos = {}
-        self.writer = None
-        self.report = None
-        self.verdicts = []
-        self.broken = {}
-        self._told = set()
-        self._began = time.monotonic()
-        Suite.recording = None if self.is_worker else self
+        stopped = None
+        if self.is_worker:
+            die_with_parent()  # it would wait for an answer, deaf to the end of its controller
+            _select(options, config.workerinput["selection"])
+        elif options.resume:
+            stopped = _stopped_run(options)
+        self.targets = registry.targets(_chosen(options), options.device, options.mode)
+        self.cases = _chosen_cases(options)
+        self.pythons = _pythons(options, [target.implementation for target in self.targets])
+        self.settings = _settings(options, self.is_worker)
+        self.known = read_known()
+        self.unfit: list[str] = []
+        self.host: Host | None = None
+        self.hellos: dict = {}
+        self.report: Path | None = None
+        self.trouble: list[str] = []
+        self.judged: set[tuple[str, str]] = set()
+        Suite.recording = None
+        if self.is_worker:
+            self.judged = set(map(tuple, config.workerinput["judged"]))
+        else:
+            command = ["pytest", *config.invocation_params.args]
+            Suite.recording = Recording(Path(options.report), command, stopped)
+            self.judged = Suite.recording.judged if stopped else set()
 
-    def start(self, pairs):
-        """Start every target on its share of the (case, target) pairs."""
+    @property
+    def selection(self) -> dict:
+        """The options that say what is run."""
+        return {name: getattr(self.config.option, name) for name in SELECTION}
+
+    def open_records(self, pairs: int) -> None:
+        """Begin the records of a run of so many pairs of case and target."""
+        assert self.recording, "an -n worker records nothing"
+        self.recording.open({"cases": len(self.cases), "pairs": pairs}, self.selection)
+
+    def start(self, pairs) -> None:
+        """Start every target on its share of the (case, target) pairs. Raises RecordsError."""
+        if self.recording and (pairs or self.config.option.resume):
+            self.open_records(len(pairs))
         if not pairs:
             return
-        plans = {}
+        plans: dict[registry.Target, dict] = {}
         for case, target in pairs:
-            plans.setdefault(target, {})[case.id] = _request(case)
-        # A worker of -n learns only one by one which cases are its own: it runs none ahead.
-        window = 0 if self.is_worker else None
-        self.host = Host(
-            pythons=self.pythons,
-            deadline=self.config.option.deadline,
-            announce=self._announce,
-            window=window,
-        ).__enter__()
+            plans.setdefault(target, {})[case.id] = lambda case=case: request_of(case)
+        self.host = Host(self.settings, pythons=self.pythons, announce=self._announce).__enter__()
         for target, plan in plans.items():
             self.host.start(target, plan)
 
@@ -76,60 +101,33 @@ class Suite:
         mark_known(verdicts, self.known)
         return [target_record(target, hello), case_record(case), *verdicts]
 
-    def keep(self, records):
-        """Append the records of one test; a target or a case is told once."""
-        if self.writer is None:
-            self._open()
-        for record in records:
-            kind = record["kind"]
-            key = (kind, record.get(kind))
-            if kind in ("target", "case") and key in self._told:
-                continue
-            self._told.add(key)
-            self.writer.write(**record)
-            if kind == "verdict":
-                self.verdicts.append(record)
-            elif kind == "target" and "broken" in record:
-                self.broken[record["target"]] = record["broken"]
+    def finish(self, exit_status: int) -> int:
+        """Stop the targets, close the records and write the page; return the exit status.
 
-    def _open(self):
-        self.writer = RecordWriter(
-            Path(self.config.option.report),
-            {
-                "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                "command": ["pytest", *self.config.invocation_params.args],
-                "suite_version": _version(),
-                "machine": {
-                    "platform": platform.platform(),
-                    "cpu": platform.processor() or platform.machine(),
-                    "cores": os.cpu_count(),
-                    "python": platform.python_version(),
-                    "numpy": numpy.__version__,
-                },
-                "planned": {
-                    "cases": len(self.cases),
-                    "pairs": len(self.cases) * len(self.targets),
-                },
-                **vocabulary(),
-            },
-        )
-
-    def finish(self, exit_status):
-        """Stop the targets, close the records and write the page."""
+        A run that was stopped, by a signal or a full disk, gets no footer: it can be resumed.
+        """
         if self.host:
             self.host.__exit__(None, None, None)
-        if self.writer:
-            self.unfit = unfit(self.known, self.verdicts, all_cases())
-            counts = {}
-            for record in self.verdicts:
-                counts[record["verdict"]] = counts.get(record["verdict"], 0) + 1
-            self.writer.close(
-                finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                seconds=round(time.monotonic() - self._began, 1),
-                exit_status=exit_status,
-                verdicts=counts,
-            )
-            self.report = html.write(self.writer.path.parent)
+        recording = self.recording
+        if recording is None or not recording.is_open:
+            return exit_status
+        if self.config.option.resume and exit_status in (0, NOTHING_LEFT):
+            exit_status = int(any(map(fails, recording.verdicts)))
+        names = {target.implementation.name for target in self.targets}
+        names |= registry.implementations().keys()
+        self.unfit = unfit(self.known, recording.verdicts, all_cases(), names)
+        exit_status = exit_status or int(bool(self.unfit))
+        try:
+            recording.close(exit_status, complete=exit_status in (0, 1))
+            if self.config.option.write_known:
+                write_known(Path(self.config.option.write_known), recording.verdicts)
+        except (RecordsError, OSError) as error:
+            self.trouble.append(f"error: {error}")
+        try:
+            self.report = html.write(recording.directory)
+        except (RecordsError, OSError) as error:
+            self.trouble.append(f"error: the report could not be written: {error}")
+        return exit_status or int(bool(self.trouble))
 
     def _announce(self, line):
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
@@ -140,11 +138,50 @@ class Suite:
             print(line, file=sys.__stderr__)
 
 
-def _request(case):
-    def make():
-        return {"layer": vars(case.layer()), "steps": [vars(step) for step in case.inputs()]}
+NOTHING_LEFT = 5  # pytest's status where no test was run
 
-    return make
+
+def _stopped_run(options):
+    """Return the run to resume, and take the options from it that say what is run."""
+    directory = Path(options.resume)
+    try:
+        stopped, _ = read_stopped(directory)
+    except RecordsError as error:
+        raise registry.UsageError(f"--resume {options.resume}: {error}") from None
+    _select(options, stopped.header.get("selection", {}))
+    options.report = options.resume
+    return stopped
+
+
+def _select(options, selection: dict) -> None:
+    for name in SELECTION:
+        if name in selection:
+            setattr(options, name, selection[name])
+
+
+def _settings(options, is_worker: bool) -> Settings:
+    for name in ("deadline", "memory_limit"):
+        value = getattr(options, name)
+        if value is not None and not value > 0:
+            raise registry.UsageError(f"--{name.replace('_', '-')} {value}: more than 0, please")
+    limit = options.memory_limit
+    # A worker of -n learns only one by one which cases are its own: it runs none ahead.
+    window = {"window": 0} if is_worker else {}
+    return Settings(
+        deadline=options.deadline,
+        memory_limit=int(machine_memory() * SHARE) if limit is None else limit * 2**20,
+        smoke=SMOKE,
+        **window,
+    )
+
+
+def _chosen(options) -> list[registry.Implementation]:
+    """Return the implementations to run: those named, or else the adapters given, or the core."""
+    own = [registry.read_own(Path(path)) for path in options.adapter]
+    options.adapter = [str(one.path) for one in own]
+    if options.implementation is not None:
+        return [*registry.choose(options.implementation), *own]
+    return own or registry.choose(IMPLEMENTATIONS)
 
 
 def _chosen_cases(options):
@@ -169,10 +206,10 @@ def _chosen_cases(options):
     return cases
 
 
-def _pythons(texts):
-    known = registry.implementations()
+def _pythons(options, chosen: list[registry.Implementation]) -> dict[str, Path]:
+    known = {**registry.implementations(), **{one.name: one for one in chosen}}
     pythons = {}
-    for text in texts:
+    for text in options.python:
         name, equals, path = text.partition("=")
         if not equals or name not in known:
             raise registry.UsageError(
@@ -181,11 +218,8 @@ def _pythons(texts):
         if not Path(path).is_file():
             raise registry.UsageError(f"--python {text}: there is no file {path}")
         pythons[name] = Path(path).absolute()
+    options.python = [f"{name}={path}" for name, path in pythons.items()]
     return pythons
-
-
-def _version():
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
 def table_of_targets():

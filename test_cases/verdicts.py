@@ -7,7 +7,8 @@ from reference.expected import FORMULAS, TENSORS
 from reference.judgement import Answered, Judgement, judge
 from test_cases.case import Case
 
-FAILING = ("violates", "raised", "crashed", "timed out", "broken adapter")
+WITHOUT_TENSORS = ("declined", "crashed", "timed out", "broken adapter", "not run")
+FAILING = ("violates", "raised", "crashed", "timed out", "broken adapter", "not run")
 
 
 def fails(record: dict) -> bool:
@@ -75,6 +76,7 @@ def verdict_records(case: Case, target: Target, hello, observation: Observation)
     ]
     records = []
     for judgement in judgements(case, observation):
+        log = {"log": observation.log} if observation.log and judgement.verdict in FAILING else {}
         records.append(
             {
                 "kind": "verdict",
@@ -92,6 +94,7 @@ def verdict_records(case: Case, target: Target, hello, observation: Observation)
                 "formula": judgement.formula,
                 "conventions": told,
                 "worst": _worst(judgement),
+                **log,
             }
         )
     return records
@@ -99,7 +102,7 @@ def verdict_records(case: Case, target: Target, hello, observation: Observation)
 
 def judgements(case: Case, observation: Observation) -> list[Judgement]:
     """Return the verdicts on one answer, tensor by tensor where there are tensors."""
-    if observation.ended in ("declined", "crashed", "timed out", "broken adapter"):
+    if observation.ended in WITHOUT_TENSORS:
         number = len(observation.steps)
         return [Judgement(observation.ended, "", number, detail=_with_log(observation))]
     try:
@@ -107,16 +110,27 @@ def judgements(case: Case, observation: Observation) -> list[Judgement]:
         declared = CANONICAL.but(**options)
     except (TypeError, ValueError) as error:
         return [Judgement("broken adapter", "", 0, detail=f"declares {error}")]
+    if observation.ended == "answered" and len(observation.steps) != len(case.steps):
+        detail = f"{len(observation.steps)} answers to {len(case.steps)} steps"
+        return [Judgement("broken adapter", "", 0, detail=detail)]
     refusal = observation.message if observation.ended == "raised" else None
     answered = Answered(observation.steps, refusal)
     return judge(case.layer(), case.inputs(), answered, declared, case.exact)
 
 
 def _with_log(observation: Observation) -> str:
-    lines = [line for line in observation.log.splitlines() if line.strip()]
-    if observation.ended == "declined" or not lines:
-        return f"{observation.ended}: {observation.message}"
-    return f"{observation.ended}: {observation.message}; its last words: {lines[-1].strip()[:300]}"
+    told = f"{observation.ended}: {observation.message}"
+    words = last_words(observation.log)
+    return f"{told}; {words}" if words and observation.ended != "declined" else told
+
+
+def last_words(log: str) -> str:
+    """Return what a log ends with in one line: where the main thread was, or the last line."""
+    lines = [line.strip()[:300] for line in log.splitlines() if line.strip()]
+    heads = [at for at, line in enumerate(lines) if line.endswith("(most recent call first):")]
+    if heads and heads[-1] + 1 < len(lines):
+        return f"it was at {lines[heads[-1] + 1]}"
+    return f"its last words: {lines[-1]}" if lines else ""
 
 
 def _names(target: Target) -> dict:

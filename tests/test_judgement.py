@@ -37,7 +37,7 @@ def test_a_perfect_layer_conforms():
     """Every tensor of every step conforms, and errors stay below one bound."""
     judged = verdicts(answer_of(CANONICAL))
     assert {one.verdict for one in judged.values()} == {"conforms"}
-    assert len(judged) == 9
+    assert len(judged) == 11  # six tensors, three in inference, and the input after each call
 
 
 def test_a_declared_convention_differs_and_is_named():
@@ -107,6 +107,7 @@ def test_an_answer_where_a_refusal_was_promised_violates():
         (lambda answer: answer.pop("dgamma"), "has no dgamma"),
         (lambda answer: answer.update(y=answer["y"][:3]), "y has the shape (3, 3)"),
         (lambda answer: answer.update(y=answer["y"].astype(np.float64)), "y has the dtype float64"),
+        (lambda answer: answer.update(dbeta=answer["dbeta"].astype(np.float16)), "dbeta has the"),
     ],
 )
 def test_a_malformed_answer_is_a_broken_adapter(change, complaint):

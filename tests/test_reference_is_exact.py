@@ -100,8 +100,9 @@ def check_steps(state, steps, conventions, *, epsilon, momentum, channel_axis=1)
     expectations = expect(layer, steps, conventions)
     for number, (step, expectation) in enumerate(zip(steps, expectations, strict=True)):
         exact = oracle.step(step.x, step.dy, step.training)
-        assert expectation.tensors.keys() == exact.keys()
-        for name, expected in expectation.tensors.items():
+        assert expectation.tensors.keys() - {"x"} == exact.keys()
+        for name in exact:
+            expected = expectation.tensors[name]
             excess = worst_excess(expected.value, expected.bound, exact[name])
             assert excess is None, f"step {number}: {name}{excess}"
 

@@ -6,6 +6,7 @@ built twice. uv writes the marker's folder; the marker is written last, under a 
 that was killed is seen and done again.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,16 +14,20 @@ import platform
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TextIO
 
 import filelock
 import platformdirs
 
+from adapters.harness import lifeline
 from adapters.harness.registry import Implementation
 
 CACHE_VARIABLE = "BATCHNORM_CONFORMANCE_CACHE"
 MARKER = "built.json"
+POLL = 0.2
 
 # pip's settings, as uv spells them: whoever set up pip for this machine has set up uv as well.
 FROM_PIP = {
@@ -82,50 +87,90 @@ def is_built(one: Implementation) -> bool:
     return (environment_folder(one) / MARKER).exists()
 
 
-def interpreter(one: Implementation, announce=print) -> Path:
+def interpreter(
+    one: Implementation, announce=print, stopped: threading.Event | None = None
+) -> Path:
     """Return the Python that runs an implementation, building its environment where needed.
 
-    `announce` is told in one line what takes long. Raises EnvironmentFailed.
+    `announce` is told in one line what takes long; setting `stopped` ends the building, and the
+    waiting for another run that builds the same. Raises EnvironmentFailed.
     """
+    if not one.has_environment:
+        return Path(sys.executable)
     folder = environment_folder(one)
     if is_built(one):
         return interpreter_in(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(f"{folder}.lock"):
-        if not is_built(one):  # another run may have built it while this one waited
-            announce(f"building the environment of {one.label}: {', '.join(one.dependencies)} …")
-            _build(one, folder)
-            announce(f"built the environment of {one.label}")
+    stopped = stopped or threading.Event()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(folder, stopped):
+            if not is_built(one):  # another run may have built it while this one waited
+                announce(f"building the environment of {one.label}: {', '.join(one.dependencies)}")
+                _build(one, folder, stopped)
+                announce(f"built the environment of {one.label}")
+    except OSError as error:
+        raise EnvironmentFailed(
+            f"the environment of {one.label} could not be built: {error.filename or folder}: "
+            f"{error.strerror}"
+        ) from None
     return interpreter_in(folder)
 
 
-def _build(one: Implementation, folder: Path) -> None:
+@contextlib.contextmanager
+def _locked(folder: Path, stopped: threading.Event):
+    lock = filelock.FileLock(f"{folder}.lock")
+    while True:
+        try:
+            lock.acquire(timeout=POLL)
+            break
+        except filelock.Timeout:
+            if stopped.is_set():
+                raise EnvironmentFailed("the run was stopped") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _build(one: Implementation, folder: Path, stopped: threading.Event) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     uv = _uv()
     log_path = folder.with_suffix(".log")
-    create = [uv, "venv", "--no-project", "--python", _python_request(one), str(folder)]
-    install = [uv, "pip", "install", "--python", str(interpreter_in(folder)), *one.dependencies]
+    commands = [[uv, "venv", "--no-project", "--python", _python_request(one), str(folder)]]
+    if one.dependencies:
+        python = str(interpreter_in(folder))
+        commands.append([uv, "pip", "install", "--python", python, *one.dependencies])
     with log_path.open("w+", encoding="utf-8", errors="replace") as log:
-        for command in (create, install):
+        for command in commands:
             log.write(f"$ {' '.join(command)}\n")
             log.flush()
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=uv_settings(os.environ),
-            )
-            if done.returncode:
+            if _run(command, log, stopped):
                 log.seek(0)
                 tail = "".join(log.readlines()[-30:])
                 raise EnvironmentFailed(
                     f"the environment of {one.label} could not be built; the log is {log_path}",
                     log=tail,
-                    retry=" && ".join(" ".join(command) for command in (create, install)),
+                    retry=" && ".join(" ".join(command) for command in commands),
                 )
     marker = {"dependencies": one.dependencies, "python": platform.python_version()}
     (folder / MARKER).write_text(json.dumps(marker), encoding="utf-8")
+
+
+def _run(command: list[str], log: TextIO, stopped: threading.Event) -> int:
+    """Run a command of uv to its end, or until `stopped` is set; return its exit status."""
+    process = subprocess.Popen(
+        [sys.executable, lifeline.__file__, *command],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env=uv_settings(os.environ),
+    )
+    while True:
+        try:
+            return process.wait(timeout=POLL)
+        except subprocess.TimeoutExpired:
+            if stopped.is_set():
+                process.kill()
 
 
 def _python_request(one: Implementation) -> str:

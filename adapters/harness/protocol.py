@@ -13,17 +13,18 @@ real layer, so configured and given an input of this shape, differs from the can
 source says where the framework promises it: a documentation page or a source file.
 
 `run(layer, steps)` builds the real layer, and yields for each step a dict of arrays: `y`,
-`running_mean`, `running_var`, and `dx`, `dgamma`, `dbeta` where the step has an upstream gradient.
+`running_mean`, `running_var`, and `dx`, `dgamma`, `dbeta` where the step has an upstream gradient;
+it may add `x`, the input as it is after the call, where a layer could write into it.
 What the layer raises passes through; `Declined` says that the framework offers no such layer.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
 
 VERSION = 1
-
-Answer = dict[str, np.ndarray]
 
 
 class Declined(Exception):

@@ -23,7 +23,10 @@ class UsageError(Exception):
 
 @dataclass(frozen=True)
 class Implementation:
-    """One adapter: a file, and what its header says. `specifier` asks for another version."""
+    """One adapter: a file, and what its header says. `specifier` asks for another version.
+
+    One without a header has no environment of its own: it runs in the interpreter of the suite.
+    """
 
     name: str
     path: Path
@@ -33,6 +36,7 @@ class Implementation:
     devices: tuple[str, ...]
     modes: tuple[str, ...]
     specifier: str = ""
+    has_environment: bool = True
 
     @property
     def label(self) -> str:
@@ -87,6 +91,34 @@ def read_implementation(path: Path) -> Implementation:
     )
 
 
+def read_own(path: Path, folder: Path = FOLDER) -> Implementation:
+    """Read an adapter that is outside the folder; it needs no header. Raises UsageError."""
+    path = path.absolute()
+    if path.suffix != ".py" or not path.is_file():
+        raise UsageError(f"--adapter {path}: there is no such Python file")
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", path.stem):
+        raise UsageError(f"--adapter {path}: name the file with letters, digits, _ and - only")
+    try:
+        has_header = HEADER.search(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--adapter {path}: {error}") from None
+    name = path.stem.replace("_", "-")
+    if name in implementations(folder):
+        raise UsageError(f"--adapter {path}: the suite has its own {name}; rename the file")
+    if has_header:
+        return read_implementation(path)
+    return Implementation(
+        name=name,
+        path=path,
+        package=path.stem,
+        dependencies=(),
+        requires_python="",
+        devices=("cpu",),
+        modes=("eager",),
+        has_environment=False,
+    )
+
+
 def implementations(folder: Path = FOLDER) -> dict[str, Implementation]:
     """Return every implementation of the folder by name."""
     paths = sorted(path for path in folder.glob("*.py") if not path.stem.startswith("__"))
@@ -103,7 +135,7 @@ def choose(wish: str, folder: Path = FOLDER) -> list[Implementation]:
         return list(known.values())
     chosen = []
     for text in filter(None, (part.strip() for part in wish.split(","))):
-        name = re.match(r"[A-Za-z0-9_-]*", text)[0]
+        name = re.split(r"[^A-Za-z0-9_-]", text, maxsplit=1)[0]
         if name not in known:
             raise _unknown("implementation", text, [*known, "all"])
         chosen.append(_with_version(known[name], text[len(name) :]))
@@ -119,14 +151,14 @@ def targets(chosen: list[Implementation], device: str | None, mode: str | None) 
     for what, wish in (("device", device), ("mode", mode)):
         names = {name for one in chosen for name in getattr(one, what + "s")}
         if wish not in (None, "all", *names):
-            raise _unknown(what, wish, [*sorted(names), "all"])
+            raise _unknown(what, str(wish), [*sorted(names), "all"])
     for one in chosen:
         for each_device in _pick(one.devices, device):
             for each_mode in _pick(one.modes, mode):
                 found.append(Target(one, each_device, each_mode))
     if not found:
-        names = ", ".join(one.label for one in chosen)
-        raise UsageError(f"no target of {names} has device {device!r} and mode {mode!r}")
+        labels = ", ".join(one.label for one in chosen)
+        raise UsageError(f"no target of {labels} has device {device!r} and mode {mode!r}")
     return found
 
 

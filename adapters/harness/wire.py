@@ -16,7 +16,7 @@ from adapters.harness.protocol import VERSION
 MAGIC = b"BNC" + bytes([VERSION])
 PREFIX = struct.Struct(">4sQ")
 LARGEST_HEADER = 64 * 2**20
-LARGEST_ARRAY = 4 * 2**30
+LARGEST_MESSAGE = 4 * 2**30
 BFLOAT16_BITS = np.dtype([("bfloat16", np.uint16)])
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 
@@ -39,7 +39,7 @@ def numpy_dtype(name):
 
 
 def encode(message):
-    """Return a frame as a list of byte buffers."""
+    """Return a frame as a list of byte buffers; WireError for what cannot be sent."""
     buffers = []
 
     def pack(value):
@@ -48,13 +48,17 @@ def encode(message):
         if isinstance(value, (list, tuple)):
             return [pack(item) for item in value]
         if isinstance(value, np.ndarray):
-            buffers.append(np.ascontiguousarray(value))
             name = "bfloat16" if value.dtype == BFLOAT16_BITS else value.dtype.name
+            numpy_dtype(name)
+            buffers.append(np.ascontiguousarray(value))
             place = {"$array": len(buffers) - 1, "dtype": name}
             return dict(place, shape=list(value.shape))
         return value
 
-    header = json.dumps(pack(message)).encode()
+    try:
+        header = json.dumps(pack(message)).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise WireError(f"cannot be sent: {error}") from None
     return [PREFIX.pack(MAGIC, len(header)), header] + [
         memoryview(buffer.view(np.uint8).reshape(-1)) if buffer.size else b"" for buffer in buffers
     ]
@@ -66,9 +70,9 @@ def header_length(prefix):
     if magic[:3] != MAGIC[:3]:
         raise WireError(f"not a frame: it starts with {magic!r}")
     if magic != MAGIC:
-        raise WireError("protocol version %d, this is version %d" % (magic[3], VERSION))
+        raise WireError(f"protocol version {magic[3]}, this is version {VERSION}")
     if length > LARGEST_HEADER:
-        raise WireError("a header of %d bytes; at most %d are read" % (length, LARGEST_HEADER))
+        raise WireError(f"a header of {length} bytes; at most {LARGEST_HEADER} are read")
     return length
 
 
@@ -76,8 +80,10 @@ def parse_header(data):
     """Return the message of a header and its array places, a list of (dtype, shape, bytes)."""
     try:
         message = json.loads(data.decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WireError(f"the header is no JSON: {error}") from None
+    if not isinstance(message, dict):
+        raise WireError(f"the header is a {type(message).__name__}, not an object")
     places = []
 
     def find(value):
@@ -91,10 +97,16 @@ def parse_header(data):
             for item in value:
                 find(item)
 
-    find(message)
+    try:
+        find(message)
+    except RecursionError:
+        raise WireError("the header is nested too deeply") from None
     places.sort()
     if [place[0] for place in places] != list(range(len(places))):
         raise WireError("the header's arrays are not numbered 0, 1, ...")
+    size = sum(place[-1] for place in places)
+    if size > LARGEST_MESSAGE:
+        raise WireError(f"arrays of {size} bytes; at most {LARGEST_MESSAGE} are read")
     return message, [place[1:] for place in places]
 
 
@@ -103,21 +115,21 @@ def _place(value):
         index, name, shape = value["$array"], value["dtype"], tuple(value["shape"])
     except KeyError as error:
         raise WireError(f"an array in the header has no {error}") from None
+    except TypeError:
+        raise WireError(f"an array in the header has the shape {value['shape']!r}") from None
     if not all(isinstance(size, int) and size >= 0 for size in (index, *shape)):
         raise WireError(f"an array in the header has the shape {shape!r}")
     size = numpy_dtype(name).itemsize
     for length in shape:
         size *= length
-    if size > LARGEST_ARRAY:
-        raise WireError("an array of %d bytes; at most %d are read" % (size, LARGEST_ARRAY))
     return index, name, shape, size
 
 
 def fill(message, places, buffers):
     """Return the message with its arrays, each a read-only view of its buffer."""
     arrays = [
-        np.frombuffer(buffer, dtype=numpy_dtype(name)).reshape(shape)
-        for (name, shape, _), buffer in zip(places, buffers, strict=False)
+        np.frombuffer(buffers[index], dtype=numpy_dtype(name)).reshape(shape)
+        for index, (name, shape, _) in enumerate(places)
     ]
 
     def unpack(value):

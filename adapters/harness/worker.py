@@ -5,27 +5,46 @@ imports the framework it takes the two protocol pipes away from file descriptors
 1 at 2, so nothing that a framework prints, from Python or from C, can reach the protocol.
 """
 
+import contextlib
 import faulthandler
 import os
 import platform
-import signal
+import resource
 import sys
 import time
 import traceback
 
 from adapters.harness import wire
+from adapters.harness.lifeline import die_with_parent
 from adapters.harness.loading import load
 from adapters.harness.protocol import Declined, Layer, Step
 
 PLAIN_SHAPE = (4, 3, 5, 5)  # the layer whose conventions the hello tells: float32 images
 
 
+def be_expendable():
+    """Leave no core file behind, and be the first to go where the machine runs out of memory."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")
+
+
 def take_pipes():
-    """Return the streams of requests and of answers, out of reach of anything that prints."""
+    """Return the streams of requests and of answers, and the log, out of reach of any print."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    log = os.dup(2)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    return requests, answers
+    return requests, answers, log
+
+
+def tell_stack_on_abort(log):
+    """Write the Python stacks to the log on a fatal signal; SIGABRT is what a deadline sends.
+
+    The signal's handler is written in C, so it also speaks for code that never lets go of the GIL.
+    """
+    faulthandler.disable()  # a framework may have put handlers of its own in place
+    faulthandler.enable(file=log, all_threads=True)
 
 
 def greet(path):
@@ -34,14 +53,16 @@ def greet(path):
         adapter = load(path)
         greeting = dict(adapter.hello(), kind="hello", python=platform.python_version())
         greeting["conventions"] = adapter.conventions(Layer(), PLAIN_SHAPE)
-        return adapter, greeting
+        return adapter, wire.encode(greeting)
     except Exception as error:
-        return None, {
-            "kind": "failed",
-            "message": f"{type(error).__name__}: {error}",
-            "missing": error.name if isinstance(error, ModuleNotFoundError) else None,
-            "log": traceback.format_exc(),
-        }
+        return None, wire.encode(
+            {
+                "kind": "failed",
+                "message": f"{type(error).__name__}: {error}",
+                "missing": error.name if isinstance(error, ModuleNotFoundError) else None,
+                "log": traceback.format_exc(),
+            }
+        )
 
 
 def answer(adapter, request):
@@ -64,20 +85,31 @@ def answer(adapter, request):
             "traceback": traceback.format_exc(),
         }
     reply["seconds"] = time.perf_counter() - start
-    return reply
+    return encoded(reply)
 
 
-def send(stream, message):
-    for buffer in wire.encode(message):
+def encoded(reply):
+    """Return the frame of an answer, or of the word that it cannot be sent."""
+    try:
+        return wire.encode(reply)
+    except wire.WireError as error:
+        ended = {"how": "broken adapter", "message": f"the answer {error}"}
+        return wire.encode({"kind": "answer", "id": reply["id"], "steps": [], "ended": ended})
+
+
+def send(stream, frame):
+    for buffer in frame:
         stream.write(buffer)
     stream.flush()
 
 
 def main():
-    requests, answers = take_pipes()
-    faulthandler.enable()
-    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    die_with_parent()
+    be_expendable()
+    requests, answers, log = take_pipes()
+    tell_stack_on_abort(log)
     adapter, greeting = greet(sys.argv[1])
+    tell_stack_on_abort(log)
     send(answers, greeting)
     if adapter is None:
         return 1

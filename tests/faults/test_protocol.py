@@ -1,0 +1,42 @@
+"""Bytes that are no answer break the adapter, never the run, and never the framework's name."""
+
+import pytest
+
+from tests.faults.driving import STARTING
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("garbage", "not a frame: it starts with b'\\x00\\x01\\x02\\x03'"),
+        ("endless_header", "a header of 1000000000000 bytes; at most"),
+        ("another_version", "protocol version 99, this is version 1"),
+        ("no_json", "the header is no JSON"),
+        ("a_list", "the header is a list, not an object"),
+        ("nested_for_ever", "the header is"),
+        ("another_request", "answered 'd' when asked for 'struck'"),
+        ("no_answer", "its answer to 'struck' has no steps"),
+    ],
+)
+def test_bytes_that_are_no_answer(strike, fault, message):
+    """Garbage, absurd lengths, another version, another request's answer: a broken adapter."""
+    outcome = strike("garbling", fault)
+    assert outcome.struck.ended == "broken adapter"
+    assert message in outcome.struck.message
+    assert outcome.seconds < STARTING
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("hello_without_devices", "its hello has the devices None, not a list of names"),
+        ("hello_is_a_list", "ValueError"),
+        ("hello_for_another_machine", "no device 'cpu' on this machine; it has: tpu"),
+    ],
+)
+def test_a_hello_that_is_none(strike, fault, message):
+    """A hello in the wrong form breaks the adapter, in one line that says what is wrong."""
+    outcome = strike("garbling", fault, others="broken adapter")
+    assert message in outcome.hello.message
+    assert "\n" not in outcome.hello.message
+    assert outcome.seconds < STARTING
