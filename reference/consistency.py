@@ -4,13 +4,16 @@ One case often fits several hypotheses. All cases of a target together fit few: 
 a violation, and that no conforming case of the target refutes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reference.conventions import CONVENTIONS
-from reference.diagnosis import Hypothesis, diagnose, holds
+from reference.diagnosis import Hypothesis, describe, diagnose, fitted, holds
 from reference.faults import FAULTS
 from reference.fitting import Interval
 from reference.question import Question
+
+LARGEST_WITNESS = 20_000
+"""Elements of x above which a conforming case is not kept: the small ones refute as well."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Explanation:
     """A hypothesis, as it stands after all cases, and the cases it explains. "" explains none."""
 
     name: str
+    sentence: str
     cases: tuple[str, ...]
 
 
@@ -31,7 +35,8 @@ class TargetDiagnosis:
 
     def conforms(self, question: Question) -> None:
         """Add a case that conforms: it may refute what would explain others."""
-        self._conforming.append(question)
+        if question.steps and question.steps[0].x.size <= LARGEST_WITNESS:
+            self._conforming.append(question)
 
     def violates(self, case: str, question: Question) -> list[Hypothesis]:
         """Add a case that violates, and return what would explain it, taken alone."""
@@ -49,56 +54,67 @@ class TargetDiagnosis:
         """
         remaining = {case: list(fitting) for case, fitting in self._candidates.items()}
         found: list[Explanation] = []
-        dropped: set[str] = set()
-        while True:
-            halves = {half for one in found for half in one.name.split(", ")}
-            ranked = sorted(self._ranked(remaining, dropped, halves))
-            if not ranked:
-                break
-            *_, name, full_name, cases = ranked[0]
-            if self._refuted(full_name):
-                dropped.add(name)
+        refuted: set[str] = set()
+        while best := self._best(remaining, found, refuted):
+            name, explanation = best
+            if self._refuted(explanation.name):
+                refuted.add(name)
                 continue
             # What is accepted also explains a case that something simpler would have explained.
-            others = [case for case in remaining if case not in cases]
-            cases += [case for case in others if holds(full_name, self._violating[case])]
-            found.append(Explanation(full_name, tuple(cases)))
-            for case in cases:
+            others = [case for case in remaining if case not in explanation.cases]
+            more = [case for case in others if holds(explanation.name, self._violating[case])]
+            found.append(replace(explanation, cases=explanation.cases + tuple(more)))
+            for case in found[-1].cases:
                 del remaining[case]
-        return found + ([Explanation("", tuple(remaining))] if remaining else [])
+        while best := self._best(remaining, found, set()):  # what holds in a few cases only
+            _, explanation = best
+            sentence = f"{explanation.sentence}; in these cases only, others refute it"
+            found.append(replace(explanation, sentence=sentence))
+            for case in explanation.cases:
+                del remaining[case]
+        if remaining:
+            found.append(Explanation("", describe([]), tuple(remaining)))
+        return found
 
-    def _ranked(self, remaining, dropped, halves):
-        """Yield a sortable row a hypothesis: its rank, its name, with its number, its cases."""
+    def _best(self, remaining, found, left_out) -> tuple[str, Explanation] | None:
+        """Return the name of the hypothesis that ranks first, and what it explains."""
+        halves = {half for one in found for half in one.name.split(", ")}
+        ranked = sorted(self._ranked(remaining, left_out, halves), key=lambda row: row[0])
+        return ranked[0][1:] if ranked else None
+
+    def _ranked(self, remaining, left_out, halves):
+        """Yield a row a hypothesis: its rank, its name, and what it explains."""
         fitting_cases: dict[str, list[str]] = {}
         places: dict[str, int] = {}
+        sentences: dict[str, str] = {}
         for case, fitting in remaining.items():
             for place, one in enumerate(fitting):
-                if one.name not in dropped:
+                if one.name not in left_out:
                     fitting_cases.setdefault(one.name, []).append(case)
                     places[one.name] = places.get(one.name, 0) + place
+                    sentences[one.name] = one.sentence
         for name, cases in fitting_cases.items():
+            explanation = Explanation(name, sentences[name], tuple(cases))
             intervals = {
                 case: one.interval
                 for case in cases
                 for one in remaining[case]
                 if one.name == name and one.interval is not None
             }
-            full_name = name
             if intervals:
                 cases, interval = _agreeing(intervals)
-                full_name = f"{name}={interval.best:.8g}"
-            special = name.startswith("default_")
-            yield (
+                number = fitted(name, interval)
+                explanation = Explanation(str(number), number.sentence, tuple(cases))
+            rank = (
                 -len(cases),
                 bool(intervals),
                 name not in halves,
                 -self._needed_as_half(name),
                 places[name],
-                not special,
+                not name.startswith("default_"),
                 name,
-                full_name,
-                cases,
             )
+            yield rank, name, explanation
 
     def _needed_as_half(self, name: str) -> int:
         return sum(

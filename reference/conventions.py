@@ -129,6 +129,15 @@ class Conventions:
         },
         touches="running_mean running_var",
     )
+    initial_running_var: str = _convention(
+        "values",
+        "the running variance starts at",
+        {
+            "one": "one",
+            "zero": "zero (the from-scratch layer of the d2l book)",
+        },
+        touches="y dx dgamma running_var",
+    )
     statistics_gradient: str = _convention(
         "values",
         "gradient through the statistics",

@@ -149,8 +149,8 @@ class _Search:
             if any(self.fits_with(field, number) for number in interval.samples()):
                 own = self.whole.layer
                 if getattr(own, field) is None and own.raw_momentum is None:
-                    found.append(_number(f"default_{field}", interval))
-                found.append(_number(field, interval))
+                    found.append(fitted(f"default_{field}", interval))
+                found.append(fitted(field, interval))
         return found
 
     def fits_with(self, field: str, number: float) -> bool:
@@ -177,7 +177,8 @@ def _with_number(layer: Layer, field: str, number: float) -> Layer:
     return replace(layer, epsilon=number)
 
 
-def _number(name: str, interval: Interval) -> Hypothesis:
+def fitted(name: str, interval: Interval) -> Hypothesis:
+    """Return the hypothesis that a number is one of an interval."""
     what = "an epsilon" if name.endswith("epsilon") else "a weight of the new batch"
     return Hypothesis(name, f"{what} of {interval} gives these numbers", interval)
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from reference.batch_norm import Forward, batch_norm, channel_major
 from reference.conventions import Conventions
-from reference.dumps import RUNNING, Dump
+from reference.dump_checks import RUNNING
+from reference.dumps import Dump
 from reference.error_bound import Precision, forward_bound
 
 FUSED_EPSILON = 1.001e-5
@@ -22,7 +23,9 @@ ROUND_EPSILONS = (
     FUSED_EPSILON,
     0.0,
 )
-_SMALL_WEIGHTS = [float(f"{digit}e{exponent}") for exponent in (-1, -2, -3, -4) for digit in range(1, 10)]
+_SMALL_WEIGHTS = [
+    float(f"{digit}e{exponent}") for exponent in (-1, -2, -3, -4) for digit in range(1, 10)
+]
 ROUND_WEIGHTS = (
     *(0.1, 0.01, 0.001, 1.0, 0.0, 0.5),
     *_SMALL_WEIGHTS,
@@ -46,6 +49,8 @@ class Number:
     @classmethod
     def within(cls, low: float, high: float, likely: tuple[float, ...]) -> "Number":
         usual = tuple(dict.fromkeys(number for number in likely if low <= number <= high))
+        if 1e-5 in usual:
+            usual = tuple(number for number in usual if number != FUSED_EPSILON)
         middle = low if np.isinf(high) else (low + high) / 2
         return cls(usual[0] if usual else middle, low, high, usual)
 
@@ -73,10 +78,7 @@ def fit_epsilon(dump: Dump, conventions: Conventions) -> tuple[Number | None, fl
 
     None where no epsilon from 0 on does; the likeliest is then the one to call the nearest.
     """
-    if dump.epsilon is not None:
-        likely = (dump.epsilon, *ROUND_EPSILONS)
-    else:
-        likely = ROUND_EPSILONS
+    likely = (*(() if dump.epsilon is None else (dump.epsilon,)), *ROUND_EPSILONS)
     start = _Slopes(dump, conventions, likely[0])
     nearest = max(start.likeliest(), 0.0)
     low, high = _Slopes(dump, conventions, max(nearest, 1e-16)).interval()

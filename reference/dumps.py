@@ -11,42 +11,27 @@ from pathlib import Path
 
 import numpy as np
 
+from reference.dump_checks import (
+    GRADIENTS,
+    NEEDS,
+    OPTIONAL,
+    REQUIRED,
+    RUNNING,
+    SCALARS,
+    listed,
+    misshapen,
+    unfit,
+    wrong_dtypes,
+)
 from reference.expected import Layer, Step
 from reference.judgement import Answered
 
-REQUIRED = {
-    "x": "the input of the layer",
-    "gamma": "the scale, shape (channels,); np.ones(channels) for a layer without one",
-    "beta": "the shift, shape (channels,); np.zeros(channels) for a layer without one",
-    "y": "the output of the layer",
-}
-OPTIONAL = {
-    "dy": "the gradient with respect to y that was fed to backward",
-    "dx": "the gradient with respect to x",
-    "dgamma": "the gradient with respect to gamma",
-    "dbeta": "the gradient with respect to beta",
-    "running_mean_before": "the running mean before the call; zeros for a new layer",
-    "running_var_before": "the running variance before the call; ones for a new layer",
-    "running_mean_after": "the running mean after the call",
-    "running_var_after": "the running variance after the call",
-    "epsilon": "the number passed to the layer as its epsilon, if known",
-    "momentum": "the number passed to the layer as its momentum, if known",
-}
-LIKE_X = ("y", "dy", "dx")
-SCALARS = ("epsilon", "momentum")
-GRADIENTS = ("dx", "dgamma", "dbeta")
-RUNNING = ("running_mean", "running_var")
-DTYPES = ("float16", "float32", "float64")
-NEEDS = (
-    *((name, "dy") for name in GRADIENTS),
-    *((f"{name}_after", f"{name}_before") for name in RUNNING),
-)
 UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, MemoryError, OverflowError, SyntaxError),
     *(NotImplementedError, RuntimeError, TypeError, zipfile.BadZipFile, zlib.error),
 )
 PART_SIZE = 16384
-"""About how many elements the telling channels together may have; four are always taken."""
+"""About how many elements the telling channels together may have; two are always taken."""
 
 
 class DumpError(ValueError):
@@ -119,7 +104,7 @@ class Dump:
     def telling_part(self) -> "Dump":
         """Return the dump of a few channels only: those in which conventions differ most."""
         channels = self.x.shape[self.channel_axis]
-        share = max(4, PART_SIZE * channels // self.x.size)
+        share = max(2, PART_SIZE * channels // self.x.size)
         if share >= channels:
             return self
         values = np.moveaxis(self.x, self.channel_axis, 0).reshape(channels, -1)
@@ -133,6 +118,13 @@ class Dump:
         orders = [np.argsort(key, kind="stable") for key in (std, self.gamma, -off_mean, -moved)]
         ranked = np.stack([*orders, orders[0][::-1]], axis=1).ravel()
         return self._of_channels(list(dict.fromkeys(ranked.tolist()))[:share])
+
+    def few_samples(self) -> "Dump":
+        """Return the dump of the first samples: each may be normalised by its own statistics."""
+        share = max(2, PART_SIZE * len(self.x) // self.x.size)
+        if share >= len(self.x):
+            return self
+        return replace(self, x=self.x[:share], dy=None, answer={"y": self.answer["y"][:share]})
 
     def _of_channels(self, channels: Sequence[int]) -> "Dump":
         def pick(array):
@@ -159,9 +151,9 @@ def read_dump(path: str | Path, *, training: bool = True, channel_axis: int | No
             for name in RUNNING
             if f"{name}_before" not in arrays
         ]
-    complaints += [line for name, array in arrays.items() for line in _unfit(name, array)]
+    complaints += [line for name, array in arrays.items() for line in unfit(name, array)]
     if not complaints:
-        complaints = _misshapen(arrays) or _wrong_dtypes(arrays)
+        complaints = misshapen(arrays) or wrong_dtypes(arrays)
     if complaints:
         raise DumpError(*complaints)
     if arrays["x"].size == 0:
@@ -213,70 +205,13 @@ def _read(path) -> tuple[dict[str, np.ndarray], list[str]]:
     return arrays, ignored
 
 
-def _unfit(name: str, array: np.ndarray) -> list[str]:
-    """Say what is wrong with one array taken alone."""
-    if name in SCALARS:
-        if array.size != 1 or array.dtype.kind not in "fiu":
-            return [f"{name} should be one number, but it is {array.dtype.name} {array.shape}"]
-        if not np.isfinite(array).all() or array.item() < 0:
-            return [f"{name} is {array.item()}, should be a number from 0 on"]
-        return []
-    if array.dtype.name not in DTYPES:
-        hint = "; bfloat16 kept as uint16 is not understood" if array.dtype.name == "uint16" else ""
-        return [f"{name} has the dtype {array.dtype.name}, should be one of {_list(DTYPES)}{hint}"]
-    wrong = ~np.isfinite(array)
-    if wrong.any():
-        first = tuple(map(int, np.argwhere(wrong)[0]))
-        return [f"{name}[{_list(first)}] is {array[first]}: {int(wrong.sum())} not finite in all"]
-    return []
-
-
-def _misshapen(arrays: Mapping[str, np.ndarray]) -> list[str]:
-    x, gamma = arrays["x"], arrays["gamma"]
-    if x.ndim < 2:
-        return [f"x has the shape {x.shape}, should have a sample axis and a channel axis"]
-    if gamma.ndim != 1:
-        return [f"gamma has the shape {gamma.shape}, should have the shape (channels,)"]
-    lines = []
-    for name, array in arrays.items():
-        if name in SCALARS or name == "x":
-            continue
-        should = x.shape if name in LIKE_X else gamma.shape
-        if array.shape != should:
-            like = "x" if name in LIKE_X else "gamma"
-            lines.append(f"{name} has the shape {array.shape}, should have that of {like}, {should}")
-    return lines
-
-
-def _wrong_dtypes(arrays: Mapping[str, np.ndarray]) -> list[str]:
-    """Say where an array cannot be what the layer computed with."""
-    own = arrays["x"].dtype
-    lines = [
-        f"{name} is {arrays[name].dtype.name} but x is {own.name}: "
-        "save both as the layer got and gave them"
-        for name in LIKE_X
-        if name in arrays and arrays[name].dtype != own
-    ]
-    widest = np.promote_types(own, np.float32)
-    for name in ("gamma", "beta", "running_mean_before", "running_var_before"):
-        with np.errstate(over="ignore"):
-            if name in arrays and np.any(arrays[name].astype(widest) != arrays[name]):
-                lines.append(
-                    f"{name} holds {arrays[name].dtype.name} numbers that {widest.name} rounds: "
-                    f"save it as the {own.name} layer held it"
-                )
-    if np.any(arrays.get("running_var_before", np.zeros(1)) < 0):
-        lines.append("running_var_before holds a negative number")
-    return lines
-
-
 def _channel_axis(shape: tuple[int, ...], channels: int, asked: int | None) -> int:
     fitting = [axis for axis in range(1, len(shape)) if shape[axis] == channels]
     if asked is not None:
         axis = asked % len(shape) if -len(shape) <= asked < len(shape) else None
         if axis in fitting:
             return axis
-        where = f"; axis {_list(fitting)} has" if fitting else ""
+        where = f"; axis {listed(fitting)} has" if fitting else ""
         raise DumpError(
             f"gamma has {channels} channels, which axis {asked} of x {shape} has not{where}"
         )
@@ -289,7 +224,3 @@ def _channel_axis(shape: tuple[int, ...], channels: int, asked: int | None) -> i
             f"say which with --channel-axis"
         )
     return fitting[0]
-
-
-def _list(items: Sequence) -> str:
-    return ", ".join(map(str, items))

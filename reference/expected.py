@@ -91,7 +91,7 @@ def expect(
     momentum = _weight_of_batch(layer, conventions)
     axis = conventions.default_channel_axis if layer.channel_axis is None else layer.channel_axis
     channels = steps[0].x.shape[axis]
-    gamma, beta, running_mean, running_var = _state(layer, channels)
+    gamma, beta, running_mean, running_var = _state(layer, channels, conventions)
     precision = Precision.of(layer.dtype, conventions)
     d_running = (np.zeros(channels), np.zeros(channels))
     batches_seen = 0
@@ -182,9 +182,9 @@ def _weight_of_batch(layer: Layer, conventions: Conventions) -> float:
     return conventions.default_momentum if layer.momentum is None else layer.momentum
 
 
-def _state(layer: Layer, channels: int) -> tuple[np.ndarray, ...]:
+def _state(layer: Layer, channels: int, conventions: Conventions) -> tuple[np.ndarray, ...]:
     zeros, ones = np.zeros(channels), np.ones(channels)
-    own = (ones, zeros, zeros, ones)
+    own = (ones, zeros, zeros, zeros if conventions.initial_running_var == "zero" else ones)
     given = (layer.gamma, layer.beta, layer.running_mean, layer.running_var)
     return tuple(
         default if value is None else value for value, default in zip(given, own, strict=True)

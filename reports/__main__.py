@@ -1,4 +1,4 @@
-"""Render reports again from their records alone: `python -m reports DIR [DIR...]`."""
+"""Render the report again from records alone: `python -m reports DIR [DIR ...] [--output DIR]`."""
 
 import argparse
 import sys
@@ -8,21 +8,27 @@ from reports.html import PAGE_NAME, write
 from reports.records import FILE_NAME, RecordsError
 
 DESCRIPTION = f"""\
-Render the report of one or more finished runs again.
+Render the report of one run again, or several runs as one page.
 
 Every run of the suite leaves a folder with two files: {FILE_NAME} holds one line for each
 verdict, {PAGE_NAME} shows them. This command reads only {FILE_NAME}, so it needs none of the
 frameworks and none of the machine that ran them. The records of an interrupted run do as
 well: the page then says in a banner how much of it is missing.
+
+Several folders become one page, with the targets of each as columns side by side: this is how
+to compare two versions of a framework, a CPU with a GPU, or two machines. A target that is in
+more than one folder bears the folder's name as well: 'pytorch-cpu-eager @ laptop'.
 """
 EXAMPLES = f"""\
 examples:
   python -m reports reports/latest
         writes reports/latest/{PAGE_NAME} and prints its path
-  python -m reports runs/2026-*
-        renders every one of these runs, each into its own folder
+  python -m reports runs/laptop runs/server
+        shows both runs as one page, runs/laptop/{PAGE_NAME}
+  python -m reports runs/2026-* --output runs/together
+        shows all of these as one page in a folder of its own, and leaves theirs alone
 
-exit status: 0 when every report was written, 2 when one could not be.
+exit status: 0 when the page was written, 2 when it could not be.
 """
 
 
@@ -34,26 +40,32 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "directory",
+        "directories",
         metavar="DIR",
         nargs="+",
         type=Path,
-        help=f"a folder that holds {FILE_NAME}; {PAGE_NAME} is written into it",
+        help=f"a folder that holds {FILE_NAME}; several are shown as one page",
     )
-    status = 0
-    for directory in parser.parse_args(arguments).directory:
-        try:
-            print(write(directory))
-        except RecordsError as error:
-            print(f"error: {error}", file=sys.stderr)
-            status = 2
-        except UnicodeDecodeError:
-            print(f"error: {directory / FILE_NAME}: not UTF-8 text", file=sys.stderr)
-            status = 2
-        except OSError as error:
-            print(f"error: {error.filename or directory}: {error.strerror}", file=sys.stderr)
-            status = 2
-    return status
+    parser.add_argument(
+        "--output",
+        metavar="DIR",
+        type=Path,
+        help=f"the folder that {PAGE_NAME} is written into, made where it is missing "
+        "(default: the first DIR)",
+    )
+    given = parser.parse_args(arguments)
+    try:
+        print(write(*given.directories, output=given.output))
+    except RecordsError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename or given.output or given.directories[0]}: {error.strerror}")
+    return 0
+
+
+def _fail(what: str) -> int:
+    print(f"error: {what}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

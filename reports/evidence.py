@@ -14,13 +14,19 @@ SEVERITY = (
     "declined",
     "raised",
     "violates",
+    "not run",
     "timed out",
     "crashed",
     "broken adapter",
 )
 """The verdicts from the plainest to the gravest: where only one can be shown, the gravest is."""
 
+FAILING = SEVERITY[SEVERITY.index("raised") :]
+"""The verdicts that are findings."""
+
 _ASSIGNMENT = re.compile(r"(\w+)\s*=\s*([^\s,;]+)")
+_UNEXPLAINED = re.compile(r"; no [^;]* explains it[^;]*$")
+_TAIL = re.compile(r"; (?:explained by |no [^;]* explains it).*$", re.DOTALL)
 _FACTS = ("dtype", "shape", "channel_axis", "epsilon", "momentum", "raw_momentum", "steps")
 
 
@@ -57,6 +63,8 @@ class Row:
     """One verdict line. `position` counts the verdict lines of the file from 0.
 
     `known` says why a violation is expected and `upstream` where it is reported, "" for others.
+    `diagnosis` are the hypotheses that would explain it, the simplest first, and `log` is what the
+    target's process wrote, with its stack or traceback.
     """
 
     position: int
@@ -74,6 +82,18 @@ class Row:
     worst: Worst | None
     known: str = ""
     upstream: str = ""
+    diagnosis: tuple[str, ...] = ()
+    log: str = ""
+
+    @property
+    def told(self) -> str:
+        """The message, which was written before anybody looked up whether this is known."""
+        return _UNEXPLAINED.sub("", self.message) if self.known else self.message
+
+    @property
+    def happened(self) -> str:
+        """The message without what would explain it, which `known` and `diagnosis` say."""
+        return _TAIL.sub("", self.message)
 
     @property
     def fields(self) -> set[str]:
@@ -173,6 +193,7 @@ def verdict_counts(rows) -> dict[str, int]:
 
 def _row(position: int, record: dict, formulas: dict) -> Row:
     tensor, known = plain(record.get("tensor")), mapping(record.get("known"))
+    diagnosis = record.get("diagnosis")
     return Row(
         position=position,
         case=plain(record.get("case")),
@@ -189,6 +210,8 @@ def _row(position: int, record: dict, formulas: dict) -> Row:
         worst=_worst(record.get("worst")),
         known=plain(known.get("what")),
         upstream=plain(known.get("upstream")),
+        diagnosis=tuple(filter(None, map(plain, diagnosis))) if isinstance(diagnosis, list) else (),
+        log=plain(record.get("log")),
     )
 
 

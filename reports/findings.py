@@ -4,9 +4,10 @@ import math
 import re
 from dataclasses import dataclass
 
-from reports.evidence import Row, assigned, error_key, worst_first
+from reports.evidence import FAILING, Row, assigned, error_key, worst_first
+from reports.explanations import Causes
 from reports.matrix import Matrix
-from reports.records import Run
+from reports.records import VERDICTS, Run
 from reports.text import count, cut, figure, listed, mapping, plain
 
 TENSOR_GROUPS = {
@@ -17,10 +18,17 @@ TENSOR_GROUPS = {
     "running_mean": "running statistics",
     "running_var": "running statistics",
 }
-KINDS = ("broken adapter", "crashed", "timed out", "violates", "raised", "mismatch")
+KINDS = ("broken adapter", "crashed", "timed out", "not run", "violates", "raised", "mismatch")
 """The kinds of finding, the gravest first."""
 
-_EXPLAINED = re.compile(r"; explained by (.+)$", re.DOTALL)
+SENTENCES = {
+    "raised": "An error was raised in {where} where an answer was due",
+    "crashed": "The process died in {where}",
+    "timed out": "No answer came in time in {where}",
+    "not run": "The target was given up before {where}, so nothing is known of it there",
+    "broken adapter": "The adapter’s answer could not be judged in {where}",
+}
+
 _NUMBER = re.compile(r"0x[0-9a-f.p+-]+|\d+")
 
 
@@ -58,11 +66,15 @@ class Difference:
 
 
 def findings_of(run: Run, rows: tuple[Row, ...], matrix: Matrix) -> tuple[Finding, ...]:
-    """Return what went wrong, grouped by target, tensor group and cause, worst first."""
+    """Return what went wrong, grouped by target and cause, worst first.
+
+    What has no cause is grouped by tensor, or by its message where there is none.
+    """
+    causes = Causes(run)
     groups: dict[tuple, list[Row]] = {}
     for row in rows:
-        if row.verdict not in ("conforms", "differs", "declined"):
-            groups.setdefault(_group(row), []).append(row)
+        if row.verdict in FAILING or row.verdict not in VERDICTS:
+            groups.setdefault(_group(row, causes(row)), []).append(row)
     broken = {
         plain(target.get("target")): plain(mapping(target.get("broken")).get("message"))
         for target in run.targets
@@ -71,7 +83,7 @@ def findings_of(run: Run, rows: tuple[Row, ...], matrix: Matrix) -> tuple[Findin
     found = []
     for (kind, target, *_), group in groups.items():
         if kind != "broken adapter" or target not in broken:
-            found.append(_finding(kind, target, worst_first(group)))
+            found.append(_finding(kind, target, worst_first(group), causes))
     for target, message in broken.items():
         behind = [row for row in rows if (row.target, row.verdict) == (target, "broken adapter")]
         sentence = "The adapter does not work, so this target was not judged."
@@ -119,46 +131,51 @@ def differences_of(rows: tuple[Row, ...], matrix: Matrix) -> tuple[Difference, .
     )
 
 
-def _group(row: Row) -> tuple:
+def _group(row: Row, cause: str) -> tuple:
     """What findings are grouped by; numbers in a message are no cause of their own."""
-    cause = row.known or _diagnosis(row)
-    if not cause and not row.tensor:
-        cause = _NUMBER.sub("#", _quote(row))
-    return row.verdict, row.target, TENSOR_GROUPS.get(row.tensor, row.tensor), cause
+    if cause:
+        return row.verdict, row.target, "cause", cause
+    if row.tensor:
+        return row.verdict, row.target, "tensor", TENSOR_GROUPS.get(row.tensor, row.tensor)
+    return row.verdict, row.target, "message", _NUMBER.sub("#", _quote(row))
 
 
-def _diagnosis(row: Row) -> str:
-    """Return the conventions that would explain a violation, "" where there are none."""
-    explained = _EXPLAINED.search(row.message)
-    return row.convention or (explained[1] if explained else "")
-
-
-def _finding(kind: str, target: str, group: list[Row]) -> Finding:
+def _finding(kind: str, target: str, group: list[Row], causes: Causes) -> Finding:
     worst = group[0]
     where = count(len(_cases(group)), "case")
-    if kind == "violates" and not worst.tensor:
-        sentence = f"The layer did not do what its target declares in {where}."
-    elif kind == "violates":
-        tensors = list(dict.fromkeys(row.tensor for row in group))
-        verb = "leaves its" if len(tensors) == 1 else "leave their"
-        cause = _diagnosis(worst)
-        why = f"; explained by {cause}, which is not declared" if cause else ""
-        why = why or ("" if worst.known else "; no convention explains it")
-        far = "" if worst.error is None else f", at worst {figure(worst.error)} × bound"
-        if worst.error is not None and math.isnan(worst.error):
-            far = ", with NaN as the error"
-        sentence = f"{listed(tensors)} {verb} bound in {where}{far}{why}."
-    elif kind == "raised":
-        sentence = f"An error was raised in {where} where an answer was due."
-    elif kind == "crashed":
-        sentence = f"The process died in {where}."
-    elif kind == "timed out":
-        sentence = f"No answer came in time in {where}."
-    elif kind == "broken adapter":
-        sentence = f"The adapter’s answer could not be judged in {where}."
+    if kind == "violates":
+        what = _violation(group, where)
     else:
-        sentence = f"The verdict “{kind}” was reached in {where}."
-    return _make(kind, target, sentence, _quote(worst), group)
+        template = SENTENCES.get(kind, f"The verdict “{kind}” was reached in {{where}}")
+        what = template.format(where=where)
+    why = _why(worst, causes(worst))
+    if kind == "violates":
+        why = why or "; no convention, number or known fault explains it"
+    return _make(kind, target, f"{what}{why}.", _quote(worst), group)
+
+
+def _violation(group: list[Row], where: str) -> str:
+    worst = group[0]
+    tensors = list(dict.fromkeys(row.tensor for row in group if row.tensor))
+    if not tensors:
+        return f"The layer did not do what its target declares in {where}"
+    verb = "leaves its" if len(tensors) == 1 else "leave their"
+    far = "" if worst.error is None else f", at worst {figure(worst.error)} × bound"
+    if worst.error is not None and math.isnan(worst.error):
+        far = ", with NaN as the error"
+    return f"{listed(tensors)} {verb} bound in {where}{far}"
+
+
+def _why(row: Row, cause: str) -> str:
+    if row.known:
+        return f"; known: {known_text(row.known, row.upstream)}"
+    return f"; explained by {cause}" if cause else ""
+
+
+def known_text(what: str, upstream: str) -> str:
+    """Return what is known, with the place where it is reported."""
+    what = what.rstrip(".")
+    return f"{what} ({upstream})" if upstream else what
 
 
 def _make(kind: str, target: str, sentence: str, quote: str, group: list[Row]) -> Finding:
@@ -181,22 +198,27 @@ def _mismatches(matrix: Matrix) -> list[Finding]:
         Finding(
             kind="mismatch",
             target=cell.target,
-            sentence=f"{row.field} is declared {cell.declared} and measured {cell.option}.",
-            quote=cut("; ".join(item.evidence for item in cell.measured if item.evidence), 300),
+            sentence=f"{row.field} is declared {item.declared} and measured {item.option}"
+            + (f" in {item.dtype}" if item.dtype else "")
+            + (f"; known: {known_text(item.known, item.upstream)}." if item.known else "."),
+            quote=cut(item.evidence, 300),
             error=None,
             cases=(),
             rows=(),
             field=row.field,
+            known=item.known,
+            upstream=item.upstream,
         )
         for row in matrix.rows
         for cell in row.cells
-        if cell.mismatch
+        for item in cell.measured
+        if item.mismatch
     ]
 
 
 def _quote(row: Row) -> str:
     """Return the message without the target and case in front, which the page shows anyway."""
-    return row.message.removeprefix(f"{row.target} {row.case}: ")
+    return row.happened.removeprefix(f"{row.target} {row.case}: ")
 
 
 def _cases(group: list[Row]) -> tuple[str, ...]:

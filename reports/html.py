@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from reports.payload import GLYPHS, Links, embeddable, payload
-from reports.records import Run, read_run
+from reports.records import Run, read_runs
 from reports.summary import Summary, summarize
 from reports.text import cut, figure
 
@@ -51,10 +51,14 @@ def render_summary(summary: Summary) -> str:
     )
 
 
-def write(directory: Path) -> Path:
-    """Read the records in the directory, write `index.html` beside them and return its path."""
-    directory = Path(directory)
-    page = render(read_run(directory))
+def write(directory: Path, *others: Path, output: Path | None = None) -> Path:
+    """Read the records in one or more directories and write them as one page; return its path.
+
+    The page is `index.html` in `output`, or else in the first directory. Raises RecordsError.
+    """
+    page = render(read_runs(map(Path, (directory, *others))))
+    directory = Path(output or directory)
+    directory.mkdir(parents=True, exist_ok=True)
     path = directory / PAGE_NAME
     handle, name = tempfile.mkstemp(prefix=".index-", suffix=".html", dir=directory)
     try:

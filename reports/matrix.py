@@ -4,8 +4,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from reports.evidence import Row, declared, option_name
+from reports.measured import UNDETERMINED, Measured, differing, measured_of, shown_of, typeset
 from reports.records import Run
-from reports.text import figure, mapping, option_text, plain, safe_number
+from reports.text import mapping, option_text, plain
 
 GROUPS = {
     "values": "what the tensors are",
@@ -16,21 +17,13 @@ GROUPS = {
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What one probe measured; `excluded` holds the other options with their error/bound."""
-
-    option: str
-    probe: str
-    evidence: str
-    excluded: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
 class Cell:
     """What one target does under one convention, and how that is known.
 
-    `origin` is "measured", "declared", "canonical" (nothing else declared) or "" (unknown).
-    `confirmed` are the ids of the cases whose values depend on it and came out as it says.
+    `origin` is "measured", "undetermined" (the probes cannot decide; `reason` says why),
+    "declared", "canonical" (nothing else declared) or "" (unknown). `differing` is what was
+    measured otherwise in other dtypes. `confirmed` are the ids of the cases whose values depend on
+    it and came out as it says.
     """
 
     target: str
@@ -41,8 +34,23 @@ class Cell:
     source: str
     outlier: bool = False
     mismatch: bool = False
+    reason: str = ""
     measured: tuple[Measured, ...] = ()
+    differing: tuple[Measured, ...] = ()
     confirmed: tuple[str, ...] = ()
+
+    @property
+    def vote(self) -> str:
+        """The option that counts for a majority: none where the probes cannot decide."""
+        return "" if self.origin == "undetermined" else self.option
+
+    @property
+    def hover(self) -> str:
+        """How it is known, in a few lines."""
+        if self.measured:
+            return "\n".join(item.line for item in self.measured)
+        known = {"declared": "declared, not measured", "canonical": "not measured"}
+        return ": ".join(filter(None, [known.get(self.origin, ""), self.source]))
 
 
 @dataclass(frozen=True)
@@ -59,9 +67,22 @@ class MatrixRow:
 
     @property
     def parted(self) -> bool:
-        """Whether the targets differ here, or one differs from what it declares."""
-        options = {cell.option for cell in self.cells if cell.option}
-        return len(options) > 1 or any(cell.mismatch for cell in self.cells)
+        """Whether the targets differ here, or one differs from what it declares, in any dtype.
+
+        One target alone is held against the canonical option.
+        """
+        options = {cell.vote for cell in self.cells if cell.vote}
+        if len(self.cells) == 1:
+            options.add(self.canonical)
+        told = [[(item.dtype, item.option) for item in cell.differing] for cell in self.cells]
+        wrong = any(item.mismatch for cell in self.cells for item in cell.measured)
+        return len(options) > 1 or wrong or any(one != told[0] for one in told)
+
+    @property
+    def agreed(self) -> tuple[Cell, ...]:
+        """The cells that say something, those that are known first."""
+        cells = [cell for cell in self.cells if cell.option]
+        return tuple(sorted(cells, key=lambda cell: not cell.vote))
 
 
 @dataclass(frozen=True)
@@ -79,6 +100,11 @@ class Matrix:
 
     parted: tuple[MatrixGroup, ...]
     agreed: tuple[MatrixRow, ...]
+
+    @property
+    def undetermined(self) -> bool:
+        """Whether a shown cell is one that the probes cannot decide."""
+        return any(cell.reason for group in self.parted for row in group.rows for cell in row.cells)
 
     @property
     def rows(self) -> tuple[MatrixRow, ...]:
@@ -139,7 +165,7 @@ def _matrix_row(name: str, about: dict, targets, measured, confirmed) -> MatrixR
     for target in targets:
         key = name, plain(target.get("target"))
         cells.append(_cell(key, target, canonical, dict(options), measured.get(key, ()), confirmed))
-    majority = majority_of([cell.option for cell in cells if cell.option])
+    majority = majority_of([cell.vote for cell in cells if cell.vote])
     return MatrixRow(
         name,
         plain(about.get("question")) or name,
@@ -148,7 +174,7 @@ def _matrix_row(name: str, about: dict, targets, measured, confirmed) -> MatrixR
         options,
         majority,
         tuple(
-            replace(cell, outlier=bool(majority and cell.option and cell.option != majority))
+            replace(cell, outlier=bool(majority and cell.vote and cell.vote != majority))
             for cell in cells
         ),
     )
@@ -165,43 +191,25 @@ def _cell(key, target: dict, canonical: str, meanings: dict, records, confirmed)
     else:
         promised, source = canonical, "the adapter declares nothing else"
         origin = "canonical" if canonical else ""
-    option, mismatch = promised, False
-    if records:
-        # Where probes disagree with each other, the one that contradicts the promise is shown.
-        shown = next((record for record in records if _contradicts(record, promised)), records[0])
-        mismatch = _contradicts(shown, promised)
-        option, origin = option_name(shown.get("option")), "measured"
-        promised = option_name(shown.get("declared")) or promised
-        source = plain(shown.get("source")) or source
+    option, mismatch, reason = promised, False, ""
+    measured = measured_of(records, promised, source)
+    shown = shown_of(measured)
+    if shown:
+        option, mismatch = shown.option, shown.mismatch
+        origin = "measured"
+        promised, source = shown.declared, shown.source
+        if option == UNDETERMINED:
+            origin, reason = UNDETERMINED, shown.evidence or "the record gives no reason"
     return Cell(
         target=target_name,
         option=option,
-        text=option_text(meanings.get(option, "")) or _typeset(option),
+        text=option_text(meanings.get(option, "")) or typeset(option),
         origin=origin,
         declared=promised,
         source=source,
         mismatch=mismatch,
-        measured=tuple(_measured(record) for record in records),
+        reason=reason,
+        measured=measured,
+        differing=differing(measured, shown),
         confirmed=tuple(confirmed.get(key, ())),
-    )
-
-
-def _typeset(option: str) -> str:
-    return f"−{option[1:]}" if option.startswith("-") else option
-
-
-def _contradicts(record: dict, promised: str) -> bool:
-    promised = option_name(record.get("declared")) or promised
-    return option_name(record.get("option")) != promised
-
-
-def _measured(record: dict) -> Measured:
-    return Measured(
-        option_name(record.get("option")),
-        plain(record.get("probe")),
-        plain(record.get("evidence")),
-        tuple(
-            (option_name(option), figure(safe_number(error)))
-            for option, error in mapping(record.get("excluded")).items()
-        ),
     )

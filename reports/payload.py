@@ -2,9 +2,12 @@
 
 import json
 import math
+import shlex
 from urllib.parse import quote
 
 from reports.evidence import SEVERITY, Row, error_key, gravest, worst_first
+from reports.findings import known_text
+from reports.measured import Measured
 from reports.records import FILE_NAME
 from reports.summary import Summary
 from reports.text import figure
@@ -22,6 +25,7 @@ GLYPHS = {
     "crashed": "†",
     "timed out": "…",
     "broken adapter": "⊘",
+    "not run": "□",
     "mismatch": "◯",
 }
 
@@ -67,11 +71,18 @@ def payload(summary: Summary, links: Links, largest: int = LARGEST) -> dict:
                 "name": target.name,
                 "facts": target.facts,
                 "broken": target.broken,
+                "command": target.command,
             }
             for target in summary.targets
         ],
         "cases": [
-            {"key": key, "id": name, "reason": cases[name].reason, "facts": cases[name].facts}
+            {
+                "key": key,
+                "id": name,
+                "argument": shlex.quote(name),
+                "reason": cases[name].reason,
+                "facts": cases[name].facts,
+            }
             for name, key in links.keys["case"].items()
         ],
         "gravest": _gravest(summary, index),
@@ -93,6 +104,14 @@ def payload(summary: Summary, links: Links, largest: int = LARGEST) -> dict:
             for row in rows
         ],
         "conventions": [_convention(row, links) for row in summary.matrix.rows],
+        "explanations": [
+            {
+                "line": item.line,
+                "sentence": item.sentence,
+                "rows": [place[r.position] for r in item.rows],
+            }
+            for item in summary.explanations
+        ],
         "findings": [
             {
                 "kind": item.kind,
@@ -156,14 +175,16 @@ def _details(rows: list[Row], texts: _Table, largest: int) -> tuple[dict[int, li
     size = 0
     for at, row in enumerate(wanted):
         worst = row.worst
-        detail: list = [texts.place(text) for text in (row.message, row.known, row.upstream)]
+        told = (row.told, row.known, row.upstream, row.log)
+        detail: list = [texts.place(text) for text in told]
+        detail.append([texts.place(text) for text in row.diagnosis])
         if worst:
             values = (worst.observed, worst.expected, worst.canonical, worst.bound)
             detail += [
                 worst.index,
                 *(part for value in values for part in (value.decimal, value.hex)),
             ]
-        size += len(row.message) + sum(len(str(part)) + 4 for part in detail)
+        size += sum(map(len, (*told, *row.diagnosis))) + sum(len(str(part)) + 4 for part in detail)
         if size > largest:
             return details, len(wanted) - at
         details[row.position] = detail
@@ -205,11 +226,23 @@ def _convention(row, links: Links) -> dict:
                 "source": cell.source,
                 "outlier": cell.outlier,
                 "mismatch": cell.mismatch,
-                "measured": [
-                    [item.option, item.probe, item.evidence, item.excluded]
-                    for item in cell.measured
-                ],
+                "reason": cell.reason,
+                "measured": [_measurement(item) for item in cell.measured],
             }
             for cell in row.cells
         ],
+    }
+
+
+def _measurement(item: Measured) -> dict:
+    return {
+        "dtype": item.dtype,
+        "option": item.option,
+        "declared": item.declared if item.mismatch else "",
+        "facts": [
+            ("probe", item.probe),
+            ("evidence", item.evidence),
+            ("known", known_text(item.known, item.upstream)),
+        ],
+        "excluded": item.excluded,
     }

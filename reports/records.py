@@ -11,12 +11,16 @@ an incomplete run. Between them, in the order in which they happened:
 `verdict`   one verdict: case, target, implementation, version, device, mode, dtype, tensor, step,
             verdict, error_over_bound, max_ulp, convention, message, formula, conventions (the
             declared ones that the values depend on, with sources), worst (index, observed,
-            expected, canonical, bound, each with its hex float).
+            expected, canonical, bound, each with its hex float); for a violation diagnosis (what
+            would explain it, the simplest first) and, where it is known, known (what, upstream).
             Where a case ended without tensors, tensor is "" and step is where it ended. `log`,
             where there is one, is the end of what the target's process wrote, with the Python
             stack of every thread past a deadline.
-`measured`  one convention of one target as measured: field, option, declared, source, probe,
-            evidence, excluded (`{option: error over bound}`).
+`measured`  one convention of one target as measured: field, dtype, option ("undetermined" where the
+            probes cannot decide), declared, source, probe, evidence, excluded (`{option: error
+            over bound}`), and `known` as for a verdict where the two differ and it is known.
+`explanation`  what is consistent over all violating cases of one target: name (`field=option`, a
+            number or a fault; "" where nothing explains them), sentence, cases.
 `resumed`   from here on another run went on where the one before was stopped: started, command.
 
 A number that JSON lacks is written as the string "nan", "inf" or "-inf".
@@ -113,6 +117,7 @@ class Run:
     cases: list[dict] = field(default_factory=list)
     verdicts: list[dict] = field(default_factory=list)
     measured: list[dict] = field(default_factory=list)
+    explanations: list[dict] = field(default_factory=list)
     footer: dict | None = None
     resumed: list[dict] = field(default_factory=list)
 
@@ -138,6 +143,7 @@ def read_run(directory: Path) -> Run:
         "case": run.cases,
         "verdict": run.verdicts,
         "measured": run.measured,
+        "explanation": run.explanations,
         "resumed": run.resumed,
     }
     for record in records:
@@ -198,7 +204,7 @@ def read_runs(directories: Iterable[Path]) -> Run:
     )
     cases: dict[str, dict] = {}
     for label, run in zip(_labels(list(runs)), runs.values(), strict=True):
-        for name in ("targets", "verdicts", "measured"):
+        for name in ("targets", "verdicts", "measured", "explanations"):
             for record in getattr(run, name):
                 target = record.get("target")
                 if seen[target] > 1:

@@ -9,13 +9,20 @@ from adapters.harness.conversation import Settings
 from adapters.harness.host import Host
 from adapters.harness.lifeline import die_with_parent
 from adapters.harness.memory import SHARE, machine_memory
+from reference.consistency import TargetDiagnosis
 from reports import html
 from reports.records import RecordsError, read_stopped
 from test_cases.cases import all_cases
 from test_cases.known import mark_known, read_known, unfit, write_known
 from test_cases.recording import Recording
 from test_cases.smoke import SMOKE, request_of
-from test_cases.verdicts import case_record, fails, target_record, verdict_records
+from test_cases.verdicts import (
+    case_record,
+    explanation_records,
+    fails,
+    target_record,
+    verdict_records,
+)
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 IMPLEMENTATIONS = "pytorch,keras,flax,gluon"
@@ -57,6 +64,7 @@ class Suite:
         self.unfit: list[str] = []
         self.host: Host | None = None
         self.hellos: dict = {}
+        self.diagnoses: dict[str, TargetDiagnosis] = {}
         self.report: Path | None = None
         self.trouble: list[str] = []
         self.judged: set[tuple[str, str]] = set()
@@ -97,7 +105,8 @@ class Suite:
             self.hellos[target.name] = self.host.greeting(target)
         hello = self.hellos[target.name]
         observation = self.host.observe(target, case.id)
-        verdicts = verdict_records(case, target, hello, observation)
+        diagnosis = self.diagnoses.setdefault(target.name, TargetDiagnosis())
+        verdicts = verdict_records(case, target, hello, observation, diagnosis)
         mark_known(verdicts, self.known)
         return [target_record(target, hello), case_record(case), *verdicts]
 
@@ -118,6 +127,9 @@ class Suite:
         self.unfit = unfit(self.known, recording.verdicts, all_cases(), names)
         exit_status = exit_status or int(bool(self.unfit))
         try:
+            for target in self.targets:
+                if target.name in self.diagnoses:  # an -n worker keeps its own, which is a part
+                    recording.keep(explanation_records(target, self.diagnoses[target.name]))
             recording.close(exit_status, complete=exit_status in (0, 1))
             if self.config.option.write_known:
                 write_known(Path(self.config.option.write_known), recording.verdicts)

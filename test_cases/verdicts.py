@@ -1,13 +1,19 @@
 """From a target's answer to records: judge every tensor, and say it in the records' words."""
 
+from dataclasses import replace
+
 from adapters.harness.observation import Observation
 from adapters.harness.registry import Target
+from reference.consistency import TargetDiagnosis
 from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS, Conventions
+from reference.diagnosis import Hypothesis, describe
 from reference.expected import FORMULAS, TENSORS
 from reference.judgement import Answered, Judgement, judge
+from reference.question import Question
 from test_cases.case import Case
 
 WITHOUT_TENSORS = ("declined", "crashed", "timed out", "broken adapter", "not run")
+DIAGNOSED = ("violates", "raised")
 FAILING = ("violates", "raised", "crashed", "timed out", "broken adapter", "not run")
 
 
@@ -64,8 +70,15 @@ def target_record(target: Target, hello: dict | Observation) -> dict:
     }
 
 
-def verdict_records(case: Case, target: Target, hello, observation: Observation) -> list[dict]:
-    """Judge a target's answer to a case; one record a verdict."""
+def verdict_records(
+    case: Case,
+    target: Target,
+    hello: dict | Observation,
+    observation: Observation,
+    diagnosis: TargetDiagnosis,
+) -> list[dict]:
+    """Judge a target's answer to a case, and add it to the target's diagnosis; one record a
+    verdict."""
     version = ""
     if not isinstance(hello, Observation):
         version = hello["versions"].get(target.implementation.package, "")
@@ -74,9 +87,17 @@ def verdict_records(case: Case, target: Target, hello, observation: Observation)
         {"field": field, "option": option, "source": source}
         for field, (option, source) in observation.conventions.items()
     ]
+    judged = judgements(case, observation)
+    hypotheses = diagnose_into(diagnosis, case, observation, judged)
     records = []
-    for judgement in judgements(case, observation):
-        log = {"log": observation.log} if observation.log and judgement.verdict in FAILING else {}
+    for judgement in judged:
+        own = {}
+        if observation.log and judgement.verdict in FAILING:
+            own["log"] = observation.log
+        if judgement.verdict in DIAGNOSED:
+            own["diagnosis"] = list(map(str, hypotheses))
+            detail = judgement.detail and judgement.detail + "; "
+            judgement = replace(judgement, detail=detail + describe(hypotheses))
         records.append(
             {
                 "kind": "verdict",
@@ -94,7 +115,7 @@ def verdict_records(case: Case, target: Target, hello, observation: Observation)
                 "formula": judgement.formula,
                 "conventions": told,
                 "worst": _worst(judgement),
-                **log,
+                **own,
             }
         )
     return records
@@ -106,16 +127,57 @@ def judgements(case: Case, observation: Observation) -> list[Judgement]:
         number = len(observation.steps)
         return [Judgement(observation.ended, "", number, detail=_with_log(observation))]
     try:
-        options = {field: option for field, (option, _) in observation.conventions.items()}
-        declared = CANONICAL.but(**options)
+        declared = declared_conventions(observation)
     except (TypeError, ValueError) as error:
         return [Judgement("broken adapter", "", 0, detail=f"declares {error}")]
     if observation.ended == "answered" and len(observation.steps) != len(case.steps):
         detail = f"{len(observation.steps)} answers to {len(case.steps)} steps"
         return [Judgement("broken adapter", "", 0, detail=detail)]
-    refusal = observation.message if observation.ended == "raised" else None
-    answered = Answered(observation.steps, refusal)
-    return judge(case.layer(), case.inputs(), answered, declared, case.exact)
+    return judge(case.layer(), case.inputs(), _answered(observation), declared, case.exact)
+
+
+def diagnose_into(
+    diagnosis: TargetDiagnosis, case: Case, observation: Observation, judged: list[Judgement]
+) -> list[Hypothesis]:
+    """Add a judged case to the diagnosis of its target; return what would explain it alone."""
+    if any(one.verdict in WITHOUT_TENSORS for one in judged):
+        return []
+    question = question_of(case, observation)
+    if any(one.verdict in DIAGNOSED for one in judged):
+        return diagnosis.violates(case.id, question)
+    diagnosis.conforms(question)
+    return []
+
+
+def question_of(case: Case, observation: Observation) -> Question:
+    """Return a target's answer to a case as what hypotheses are held against."""
+    declared = declared_conventions(observation)
+    return Question.of(case.layer(), case.inputs(), _answered(observation), declared, case.exact)
+
+
+def declared_conventions(observation: Observation) -> Conventions:
+    """Return the conventions that the adapter declares for this case. Raises ValueError."""
+    return CANONICAL.but(**{name: option for name, (option, _) in observation.conventions.items()})
+
+
+def explanation_records(target: Target, diagnosis: TargetDiagnosis) -> list[dict]:
+    """Return a record for each explanation that is consistent over the target's cases."""
+    return [
+        {
+            "kind": "explanation",
+            **_names(target),
+            "name": one.name,
+            "sentence": one.sentence,
+            "cases": list(one.cases),
+        }
+        for one in diagnosis.explanations()
+    ]
+
+
+def _answered(observation: Observation) -> Answered:
+    return Answered(
+        observation.steps, observation.message if observation.ended == "raised" else None
+    )
 
 
 def _with_log(observation: Observation) -> str:
@@ -152,8 +214,3 @@ def _worst(judgement: Judgement) -> dict | None:
         record[name] = value
         record[name + "_hex"] = None if value is None else value.hex()
     return record
-
-
-def declared_conventions(hello: dict) -> Conventions:
-    """Return the conventions that a target declares for a plain layer."""
-    return CANONICAL.but(**{field: two[0] for field, two in hello["conventions"].items()})

@@ -6,9 +6,10 @@ import math
 import pytest
 
 from reports.evidence import Used, Value, Worst, error_key, worst_first
+from reports.figures import HeatCell, heat_level
 from reports.matrix import majority_of
 from reports.records import Run, read_run
-from reports.summary import HeatCell, heat_level, summarize
+from reports.summary import summarize
 from tests.sample_records import DDOF, FAR, FLOW, HALF, LATE, PLACES, SOURCE, write_sample
 
 TARGETS = (*PLACES, "gluon-cpu-hybridized")

@@ -50,6 +50,20 @@ function facts(pairs, className = "") {
     .map(([label, text]) => h("div", {}, h("dt", {}, label), h("dd", {}, typeof text === "string" ? linked(text) : text))));
 }
 
+/** A command with a button that copies it; the older way of copying needs no permission. */
+function copyable(command) {
+  const code = h("code", {}, command), told = h("span", { role: "status", class: "legend" });
+  const button = h("button", { type: "button" }, "Copy");
+  button.addEventListener("click", () => {
+    const selection = getSelection();
+    selection.selectAllChildren(code);
+    const copied = document.execCommand("copy");
+    if (copied) selection.removeAllRanges();
+    told.textContent = copied ? "Copied." : "Selected: copy it with the keyboard.";
+  });
+  return [code, button, told];
+}
+
 /** A table; columns are [heading, class], rows are lists of cell contents. */
 function table(caption, columns, rows, className) {
   const head = h("tr", {}, columns.map(([name, kind]) => h("th", { scope: "col", class: kind }, name)));

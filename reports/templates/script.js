@@ -7,14 +7,16 @@ function conventionView(fieldKey, targetKey) {
     && ["conforms", "differs"].includes(verdicts[row[VERDICT]][1])).sort((a, b) => names(b) - names(a));
   return page(`${targets[target].name}: ${item.question}`, h("code", {}, `${item.field} = ${cell.option || "unknown"}`), [
     cell.mismatch && h("p", { class: "banner" }, `Measured ${cell.option}, but declared ${cell.declared}.`),
+    cell.reason && h("p", { class: "banner" }, `Undetermined: ${cell.reason}`),
     facts([
       ["means", cell.option ? new Map(item.options).get(cell.option) ?? cell.option : ""],
-      ["known from", { measured: "measured by probes", declared: "declared, not measured", canonical: "nothing else declared, not measured" }[cell.origin] ?? "not known"],
+      ["known from", { measured: "measured by probes", undetermined: "probes that could not decide", declared: "declared, not measured", canonical: "nothing else declared, not measured" }[cell.origin] ?? "not known"],
       ["declared", cell.declared], ["source", cell.source], ["canonical", item.canonical],
       ["majority", item.majority || "no option is shared by more than half of the targets"],
     ]),
-    cell.measured.map(([option, probe, evidence, excluded]) => [h("h3", {}, "Measured: ", h("code", {}, option)),
-      facts([["probe", probe], ["evidence", evidence]]),
+    cell.measured.map(({ dtype, option, declared, facts: told, excluded }) => [
+      h("h3", {}, "Measured", dtype && ` in ${dtype}`, ": ", h("code", {}, option), declared && [", but declared ", h("code", {}, declared)]),
+      facts(told),
       excluded.length > 0 && table("The alternatives that the probe excludes, each with the error it would leave, in units of the bound.",
         [["option"], ["meaning"], ["error / bound", "number"]],
         excluded.map(([name, error]) => () => [h("code", {}, name), new Map(item.options).get(name) ?? "", error]))]),

@@ -40,6 +40,7 @@ const views = {
       about.reason && h("p", { class: "reason" }, about.reason),
       h("ul", { class: "others", "aria-label": "The same case on every target" }, others),
       facts(about.facts, "short"),
+      reproduction(targets[target], about),
       tensorTable(own), usedTable(own), own.filter((row) => row[DETAIL]).map(detail),
       own.some((row) => !row[DETAIL] && verdicts[row[VERDICT]][1] !== "conforms") &&
         h("p", { class: "banner" }, `Details were left out to keep this page small; read them in ${data().file}.`),
@@ -62,6 +63,10 @@ const views = {
   finding(number) {
     const { findings, rows } = data(), item = findings[number];
     return page(item.sentence, verdictMark(item.kind), verdictTable(item.rows.map((at) => rows[at]), "Worst first."));
+  },
+  explanation(number) {
+    const { explanations, rows } = data(), item = explanations[number];
+    return page(item.line, item.sentence, verdictTable(item.rows.map((at) => rows[at]), "Worst first."));
   },
   differs(number) {
     const { differences, targets, rows } = data(), item = differences[number];
@@ -89,6 +94,11 @@ const views = {
   cases: casesView,
 };
 
+function reproduction(target, about) {
+  const command = `${target.command} --case ${about.argument}`;
+  return h("div", { class: "reproduce" }, h("span", {}, "Reproduce:"), copyable(command));
+}
+
 function tensorTable(rows) {
   const { verdicts, tensors, texts } = data();
   return table("Each tensor of each step. Error in units of the element's bound; ULP: units in the last place of the tensor's dtype.",
@@ -112,7 +122,7 @@ function usedTable(rows) {
 }
 
 function detail(row) {
-  const { verdicts, tensors, texts } = data(), [message, known, upstream, index, ...values] = row[DETAIL];
+  const { verdicts, tensors, texts } = data(), [message, known, upstream, log, diagnosis, index, ...values] = row[DETAIL];
   const name = tensors[row[TENSOR]][1], labels = ["observed", "expected, under the declared conventions", "expected, canonical", "bound on the error"];
   return h("section", { class: "detail" },
     h("h3", {}, name ? h("code", {}, name) : "no tensor", `, step ${row[STEP]}: `, verdictMark(verdicts[row[VERDICT]][1])),
@@ -121,5 +131,8 @@ function detail(row) {
       [["value"], ["decimal", "value"], ["hex float", "value"]],
       labels.map((label, at) => () => [label, values[2 * at] || "–", values[2 * at + 1] || "–"])),
     texts[known] && h("p", {}, h("b", {}, "Known: "), texts[known], texts[upstream] && [" (", linked(texts[upstream]), ")"], "."),
-    texts[message] && h("pre", {}, texts[message]));
+    diagnosis.length > 0 && [h("p", {}, h("b", {}, "Explained by"), diagnosis.length > 1 ? ", the simplest first; this case alone cannot tell them apart:" : ":"),
+      h("ol", { class: "diagnosis" }, diagnosis.map((at) => h("li", {}, h("code", {}, texts[at]))))],
+    texts[message] && h("pre", {}, texts[message]),
+    texts[log] && [h("p", { class: "legend" }, "What the target’s process wrote:"), h("pre", { class: "log", tabindex: "0" }, texts[log])]);
 }

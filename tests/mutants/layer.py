@@ -18,6 +18,7 @@ CORRECT = {
     "running_statistic": "variance",
     "running_update": "on_forward",
     "momentum_meaning": "weight_of_batch",
+    "initial_running_var": "one",
     "statistics_gradient": "flows",
     "variance_algorithm": "two_pass",
     "summation": "blocked",
@@ -88,7 +89,8 @@ class Mutant:
         self.gamma = self.vector(layer.gamma, 1.0, channels)
         self.beta = self.vector(layer.beta, 0.0, channels)
         self.mean = self.vector(layer.running_mean, 0.0, channels)
-        self.var = self.vector(layer.running_var, 1.0, channels)
+        start = 1.0 if knobs["initial_running_var"] == "one" else 0.0
+        self.var = self.vector(layer.running_var, start, channels)
         if knobs["fault"] == "gamma_and_beta_swapped":
             self.gamma, self.beta = self.beta, self.gamma
         if knobs["fault"] == "running_statistics_swapped":

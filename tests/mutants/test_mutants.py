@@ -8,7 +8,7 @@ import pytest
 from adapters.harness.host import Host
 from adapters.harness.registry import Implementation, Target
 from reference.consistency import TargetDiagnosis
-from test_cases.verdicts import judgements, question_of
+from test_cases.verdicts import diagnose_into, judgements
 from tests.mutants.catalogue import MUTANTS, mutant_cases, named_as_itself
 
 CASES = {case.id: case for case in mutant_cases()}
@@ -24,21 +24,19 @@ MUTANT = Implementation(
 
 
 def run(mode):
-    """Run all cases on a mutant in a process of its own; return what kills it, and its diagnosis."""
+    """Run all cases on a mutant in its own process; return what kills it, and its diagnosis."""
     target = Target(MUTANT, "cpu", mode)
     killers = []
     diagnosis = TargetDiagnosis()
-    with Host(pythons={"mutant": Path(sys.executable)}, deadline=60) as host:
+    with Host(pythons={"mutant": Path(sys.executable)}) as host:
         host.start(target, {name: request(case) for name, case in CASES.items()})
         for name, case in CASES.items():
             observation = host.observe(target, name)
             assert observation.ended in ("answered", "raised"), observation.message
-            question = question_of(case, observation)
-            if any(one.fails for one in judgements(case, observation)):
+            judged = judgements(case, observation)
+            if any(one.fails for one in judged):
                 killers.append(name)
-                diagnosis.violates(name, question)
-            else:
-                diagnosis.conforms(question)
+            diagnose_into(diagnosis, case, observation, judged)
     return killers, diagnosis.explanations()
 
 

@@ -1,0 +1,88 @@
+"""What is consistent over all violating cases of a target, and which cause each violation has."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reports.evidence import FAILING, Row, worst_first
+from reports.records import Run
+from reports.text import count, plain
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What explains these cases of a target, in one line: `name` with what it does, and why so.
+
+    `name` is "" where nothing explains them; `sentence` says what the name means. The rows are the
+    failing verdicts of the cases, worst first.
+    """
+
+    target: str
+    name: str
+    verb: str
+    number: str
+    sentence: str
+    cases: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def line(self) -> str:
+        """The explanation as one line: `t: momentum=0.2 explains 36 violating cases`."""
+        return " ".join(filter(None, [f"{self.target}:", self.name, self.verb, self.number]))
+
+
+class Causes:
+    """Says of each violation what caused it: known, consistent over its target, or diagnosed."""
+
+    def __init__(self, run: Run):
+        self._of_case: dict[tuple[str, str], str] = {}
+        for record in run.explanations:
+            for case in _cases(record):
+                self._of_case[plain(record.get("target")), case] = plain(record.get("name"))
+
+    def __call__(self, row: Row) -> str:
+        """Return what explains a violation, "" where nothing does."""
+        if row.known:
+            return row.known
+        if row.verdict not in ("violates", "raised"):
+            return ""
+        # A fitted number differs in its last digits from case to case; the target has one.
+        consistent = self._of_case.get((row.target, row.case), "")
+        return consistent or (row.diagnosis[0] if row.diagnosis else "")
+
+
+def explanations_of(run: Run, rows: tuple[Row, ...]) -> tuple[Explanation, ...]:
+    """Return what explains each target, in recorded order; what nothing explains, but is known,
+    is told apart from what is left."""
+    failing: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row.verdict in FAILING:
+            failing.setdefault((row.target, row.case), []).append(row)
+    found = []
+    for record in run.explanations:
+        target, name = plain(record.get("target")), plain(record.get("name"))
+        cases = {case: failing.get((target, case), []) for case in _cases(record)}
+        sentence = plain(record.get("sentence"))
+        if name:
+            found.append(_explanation(target, name, "explains", "violating", sentence, cases))
+            continue
+        known = {case: own for case, own in cases.items() if own and all(r.known for r in own)}
+        left = {case: own for case, own in cases.items() if case not in known}
+        verb = "no convention, number or known fault explains"
+        if left:
+            found.append(_explanation(target, "", verb, "violating", sentence, left))
+        if known:
+            more = "more known" if left else "known"
+            found.append(_explanation(target, "", "", f"{more} violating", "", known))
+    return tuple(found)
+
+
+def _explanation(target, name, verb, kind, sentence, cases: dict[str, list[Row]]) -> Explanation:
+    rows = worst_first([row for own in cases.values() for row in own])
+    return Explanation(
+        target, name, verb, count(len(cases), f"{kind} case"), sentence, tuple(cases), tuple(rows)
+    )
+
+
+def _cases(record: dict) -> Iterable[str]:
+    cases = record.get("cases")
+    return dict.fromkeys(map(plain, cases)) if isinstance(cases, list) else ()

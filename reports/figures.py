@@ -1,0 +1,119 @@
+"""How often each verdict was reached, and how far each tensor is from its bound."""
+
+import math
+from dataclasses import dataclass
+
+from reports.evidence import Row, error_key, verdict_counts
+from reports.records import VERDICTS
+from reports.targets import Target
+from reports.text import log_figure, plain
+
+LABELS = {"x": "x after the call"}
+"""Tensors that an adapter may leave out, and what the figures call them."""
+
+
+@dataclass(frozen=True)
+class StripRow:
+    """One verdict and how often each target reached it."""
+
+    verdict: str
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class HeatCell:
+    """How far one tensor of one target is from its bound.
+
+    `worst` is the largest finite error/bound, None where there is none; `log` is its log10 as
+    text; `level` names the colour; `verdicts` counts the verdicts that have an error/bound.
+    """
+
+    target: str
+    worst: float | None
+    log: str
+    infinite: int
+    not_a_number: int
+    verdicts: int
+    level: str
+
+
+@dataclass(frozen=True)
+class HeatRow:
+    """One tensor and its cells."""
+
+    tensor: str
+    cells: tuple[HeatCell, ...]
+
+    @property
+    def label(self) -> str:
+        """What the row is called where the tensor's own name would mislead."""
+        return LABELS.get(self.tensor, "")
+
+
+def strip_of(rows: tuple[Row, ...], targets: tuple[Target, ...]) -> tuple[StripRow, ...]:
+    """Count the verdicts of each target."""
+    per_target = {
+        target.name: verdict_counts(row for row in rows if row.target == target.name)
+        for target in targets
+    }
+    names = dict.fromkeys([*VERDICTS, *verdict_counts(rows)])
+    return tuple(
+        StripRow(name, tuple(per_target[target.name].get(name, 0) for target in targets))
+        for name in names
+    )
+
+
+def heat_of(rows: tuple[Row, ...], targets: tuple[Target, ...], tensors) -> tuple[HeatRow, ...]:
+    """Return the worst error/bound of each tensor of each target.
+
+    A tensor that adapters may leave out has a row where one reports it, the last.
+    """
+    errors: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        if row.error is not None:
+            errors.setdefault((row.tensor, row.target), []).append(row.error)
+    tensors = tensors if isinstance(tensors, list) else []
+    names = dict.fromkeys([*map(plain, tensors), *(tensor for tensor, _ in errors)])
+    for name in LABELS.keys() & names.keys():
+        del names[name]
+        if any(tensor == name for tensor, _ in errors):
+            names[name] = None
+    return tuple(
+        HeatRow(
+            name,
+            tuple(
+                _heat_cell(target.name, errors.get((name, target.name), [])) for target in targets
+            ),
+        )
+        for name in names
+    )
+
+
+def heat_level(error: float | None) -> str:
+    """Name the colour of an error/bound: `exact`, `below-…`, `above-…`, `infinite` or `none`."""
+    if error is None:
+        return "none"
+    if not math.isfinite(error):
+        return "infinite"
+    if error == 0:
+        return "exact"
+    if error <= 1:
+        return "below-3" if error <= 0.01 else "below-2" if error <= 0.1 else "below-1"
+    for level, limit in (("above-1", 10), ("above-2", 1e3), ("above-3", 1e6)):
+        if error <= limit:
+            return level
+    return "above-4"
+
+
+def _heat_cell(target: str, errors: list[float]) -> HeatCell:
+    finite = [error for error in errors if math.isfinite(error)]
+    worst = max(finite, default=None)
+    return HeatCell(
+        target=target,
+        worst=worst,
+        log="" if worst is None else "exact" if worst == 0 else log_figure(worst),
+        infinite=sum(map(math.isinf, errors)),
+        not_a_number=sum(map(math.isnan, errors)),
+        verdicts=len(errors),
+        level=heat_level(max(errors, key=error_key, default=None)),
+    )

@@ -1,0 +1,83 @@
+"""The targets of a run: what ran where, and how its adapter broke if it did."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from reports.records import Run
+from reports.text import mapping, plain
+
+Facts = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One column of the report: what ran, where, and how its adapter broke if it did.
+
+    `command` runs the suite on this target; it lacks the `--case`.
+    """
+
+    name: str
+    implementation: str
+    version: str
+    place: str
+    facts: Facts
+    broken: Facts
+    command: str = ""
+
+
+def with_unlisted(run: Run) -> list[dict]:
+    """Give a target that has verdicts but no target line a column too."""
+    listed = {plain(target.get("target")) for target in run.targets}
+    missing: dict[str, dict] = {}
+    for record in run.verdicts:
+        if (name := plain(record.get("target"))) not in listed:
+            told = {key: record.get(key) for key in ("implementation", "version", "device", "mode")}
+            missing.setdefault(name, {"target": name, **told})
+    return [*run.targets, *missing.values()]
+
+
+def target_of(record: dict, header: dict) -> Target:
+    """Read a target line; the header says which adapters are not the suite's own."""
+    name = plain(record.get("target"))
+    broken = mapping(record.get("broken"))
+    place = [plain(record.get("device")), plain(record.get("mode"))]
+    facts = {
+        "implementation": plain(record.get("implementation")),
+        "version": plain(record.get("version")),
+        "device": place[0],
+        "mode": place[1],
+        "packages": plain(record.get("versions")),
+        "python": plain(record.get("python")),
+        "environment": plain(record.get("environment")),
+    }
+    return Target(
+        name=name,
+        implementation=facts["implementation"] or name,
+        version=facts["version"],
+        place=" · ".join(filter(None, place)),
+        facts=tuple((label, text) for label, text in facts.items() if text),
+        broken=tuple((label, plain(text)) for label, text in broken.items()),
+        command=_command(record, header),
+    )
+
+
+def _command(record: dict, header: dict) -> str:
+    """Return the command that runs this target alone, in the words of its record."""
+    own = mapping(header.get("selection")).get("adapter")
+    files = {_stem(plain(path)): plain(path) for path in own} if isinstance(own, list) else {}
+    name = plain(record.get("implementation"))
+    words = ["pytest"]
+    if name in files:
+        words += [f"--adapter={files[name]}"]
+    elif name:
+        words += ["--implementation", name]
+    for option in ("mode", "device"):
+        if value := plain(record.get(option)):
+            words += [f"--{option}", value]
+    return shlex.join(words)
+
+
+def _stem(path: str) -> str:
+    """Return the name that the suite gives to an adapter file."""
+    return PurePath(path).stem.replace("_", "-")
