@@ -12,6 +12,7 @@ from test_cases.run import DTYPES, IMPLEMENTATIONS, Suite, table_of_targets
 from test_cases.terminal import summarise
 
 RECORDS = pytest.StashKey[list]()
+MEASURING = "test_measured_conventions.py"
 SUITE = pytest.StashKey[Suite]()
 
 
@@ -112,12 +113,21 @@ def pytest_cmdline_main(config):
 
 
 def pytest_generate_tests(metafunc):
+    suite = metafunc.config.stash[SUITE]
+    if "measured" in metafunc.fixturenames:
+        names = [target.name for target in suite.targets]
+        metafunc.parametrize("target_to_measure", suite.targets, ids=names)
     if "verdicts" not in metafunc.fixturenames:
         return
-    suite = metafunc.config.stash[SUITE]
     pairs = [(case, target) for case in suite.cases.values() for target in suite.targets]
     names = [f"{target.name}-{case.id}" for case, target in pairs]
     metafunc.parametrize("case_on_target", pairs, ids=names)
+
+
+def pytest_ignore_collect(collection_path, config):
+    # What a target does is measured by probes of its own: not when single cases were asked for.
+    chosen = config.option.case or config.option.dtype or config.option.resume
+    return True if chosen and collection_path.name == MEASURING else None
 
 
 def pytest_collection_modifyitems(config, items):
@@ -132,8 +142,9 @@ def pytest_collection_finish(session):
     if session.config.option.collectonly or _controls_workers(session.config):
         return
     pairs = [pair for pair in map(_pair_of, session.items) if pair]
+    measured = [target for target in map(_measured_target_of, session.items) if target]
     try:
-        session.config.stash[SUITE].start(pairs)
+        session.config.stash[SUITE].start(pairs, measured)
     except RecordsError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -148,7 +159,8 @@ def pytest_configure_node(node):
 def pytest_xdist_node_collection_finished(node, ids):
     suite = node.config.stash[SUITE]
     pairs = sum("::test_conformance[" in name for name in ids)
-    if suite.recording.is_open or not (pairs or node.config.option.resume):
+    measured = any(MEASURING in name for name in ids)
+    if suite.recording.is_open or not (pairs or measured or node.config.option.resume):
         return
     try:
         suite.open_records(pairs)
@@ -158,6 +170,10 @@ def pytest_xdist_node_collection_finished(node, ids):
 
 def _pair_of(item):
     return getattr(getattr(item, "callspec", None), "params", {}).get("case_on_target")
+
+
+def _measured_target_of(item):
+    return getattr(getattr(item, "callspec", None), "params", {}).get("target_to_measure")
 
 
 def _names_of(item):
@@ -172,6 +188,14 @@ def verdicts(case_on_target, request):
     records = request.config.stash[SUITE].records(case, target)
     request.node.stash[RECORDS] = records
     return [record for record in records if record["kind"] == "verdict"]
+
+
+@pytest.fixture
+def measured(target_to_measure, request):
+    """The measured conventions of one target, as records."""
+    records = request.config.stash[SUITE].measured_records(target_to_measure)
+    request.node.stash[RECORDS] = records
+    return [record for record in records if record["kind"] == "measured"]
 
 
 @pytest.hookimpl(wrapper=True)

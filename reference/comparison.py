@@ -1,6 +1,6 @@
 """Two dumps side by side: how their conventions differ, and what makes the second as the first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,12 +109,12 @@ def _overlap(one, other) -> bool:
     return one.low <= other.high and other.low <= one.high
 
 
-def _options(one: Explained, name: str) -> set[str]:
+def _options(one: Explained, name: str) -> set[str | None]:
     finding = next(finding for finding in one.findings if finding.what == name)
     return {finding.option, *(set(finding.alternatives) & set(CONVENTIONS[name].options))}
 
 
-def _other_inputs(a: Explained, b: Explained) -> Sequence[str]:
+def _other_inputs(a: Explained, b: Explained) -> Iterator[str]:
     for name in ("x", "gamma", "beta", "dy", "running_mean", "running_var"):
         one, other = getattr(a.dump, name), getattr(b.dump, name)
         if one is None or other is None:

@@ -15,9 +15,15 @@ import numpy as np
 
 from reference.conventions import CONVENTIONS
 from reference.expected import Layer, StepExpectation
-from reference.faults import FAULTS
+from reference.faults import FAULTS, Fault
 from reference.fitting import Interval, fit_epsilon, fit_momentum
 from reference.question import Question
+
+NUMBERS = {
+    "epsilon": (fit_epsilon, {"y", "dx", "dgamma", "running_var"}),
+    "momentum": (fit_momentum, {"running_mean", "running_var"}),
+}
+"""The numbers that are recovered: how, and the tensors that depend on them within one step."""
 
 MIXES_CHANNELS = {("normalizer", "per_sample")}
 
@@ -42,7 +48,7 @@ def diagnose(question: Question) -> list[Hypothesis]:
 
     Several that fit cannot be told apart by this case; none means that the search found nothing.
     """
-    if not question.steps or question.fits(question.expect(question.declared)):
+    if not question.steps or question.fits(question.usual):
         return []
     search = _Search(question)
     return (
@@ -93,7 +99,7 @@ class _Search:
         return sorted(self.one_convention("bound"), key=width)
 
     def two_conventions(self, kinds: tuple[str, ...]) -> list[Hypothesis]:
-        usual = self.part.expect(self.part.declared)
+        usual = self.part.usual
         telling = [
             (field, option)
             for field, option in self._candidates(kinds, any_touch=True)
@@ -141,10 +147,12 @@ class _Search:
     def fitted_numbers(self) -> list[Hypothesis]:
         """Recover an epsilon or a weight of the new batch from the first training step."""
         found = []
-        trained = self.whole.first_training_step()
-        for field, fit in (("epsilon", fit_epsilon), ("momentum", fit_momentum)):
-            interval = trained and fit(*trained, self.whole.declared)
-            if not interval or (field == "epsilon" and interval.high < 0):
+        trained = self.part.first_training_step()
+        for field, (fit, touches) in NUMBERS.items():
+            if not trained or not self.violated <= touches:
+                continue
+            interval = fit(*trained, self.whole.declared)
+            if not interval or interval.high < 0:
                 continue
             if any(self.fits_with(field, number) for number in interval.samples()):
                 own = self.whole.layer
@@ -155,20 +163,23 @@ class _Search:
 
     def fits_with(self, field: str, number: float) -> bool:
         """Say whether another epsilon or momentum fits the whole case."""
-        layer = _with_number(self.whole.layer, field, number)
-        return self.whole.fits(self.whole.expect(self.whole.declared, layer))
+        return all(
+            one.fits(one.expect(one.declared, _with_number(one.layer, field, number)))
+            for one in (self.part, self.whole)
+        )
 
     def faults(self) -> list[Hypothesis]:
-        usual = self.whole.expect(self.whole.declared)
-        found = []
-        for fault in FAULTS.values():
-            expectations = fault.expectations(
-                self.whole.layer, self.whole.steps, self.whole.declared
-            )
-            if not _same(usual, expectations) and self.whole.fits(expectations):
-                found.append(fault)
+        found = [fault for fault in FAULTS.values() if self._has(fault)]
         found = [fault for fault in found if not fault.general] or found
         return [Hypothesis(fault.name, fault.sentence) for fault in found]
+
+    def _has(self, fault: Fault) -> bool:
+        if not self.violated <= fault.touches:
+            return False
+        questions = (self.whole,) if fault.mixes_channels else (self.part, self.whole)
+        return all(
+            one.fits(fault.expectations(one.layer, one.steps, one.declared)) for one in questions
+        )
 
 
 def _with_number(layer: Layer, field: str, number: float) -> Layer:

@@ -23,6 +23,9 @@ RUNNING_FIELDS = ("running_variance", "running_statistic")
 FIELDS = Y_FIELDS + GRADIENT_FIELDS + RUNNING_FIELDS
 """The conventions that one call with a backward pass can tell."""
 
+FAR = 10.0
+"""Misfits up to so many times the least are as near as that; the simplest of them is named."""
+
 STAY = Number(0.0, 0.0, 0.0, (0.0,))
 
 
@@ -78,7 +81,9 @@ def search(dump: Dump, **looser: str) -> tuple[list[Branch], list[Branch]]:
     """
     base = CANONICAL.but(statistics_dtype=dump.statistics_dtype, **looser)
     part, sample_part = dump.telling_part(), dump.few_samples()
-    judged, known, known_whole = [], {}, {}
+    judged: list[Branch] = []
+    known: dict = {}
+    known_whole: dict = {}
     for conventions in _y_hypotheses(dump, base):
         small = sample_part if conventions.normalizer == "per_sample" else part
         y = _fit_y(small, conventions)
@@ -99,7 +104,9 @@ def _nearest(dump: Dump, judged: Sequence[Branch]) -> Branch:
     """Return the branch that explains most of the whole dump, though not all."""
     explaining = [branch for branch in judged if branch.y.fits]
     if not explaining:
-        near = min(judged, key=lambda branch: branch.y.worst)
+        least = min(branch.y.worst for branch in judged)
+        close = [branch for branch in judged if branch.y.worst <= FAR * least]
+        near = min(close, key=lambda branch: len(branch.y.conventions.deviations()))
         return _branch(dump, _fit_y(dump, near.y.conventions, thorough=True), {})
 
     def misfits(branch):
@@ -147,7 +154,7 @@ def _y_hypotheses(dump: Dump, base: Conventions) -> Iterable[Conventions]:
 def _fit_y(dump: Dump, conventions: Conventions, thorough: bool = False) -> Fit:
     """Return the best epsilon of a hypothesis; a thorough misfit has a usual one if it may."""
     number, nearest = fit_epsilon(dump, conventions)
-    told = Y_FIELDS[:1] + Y_FIELDS[2:]
+    told: tuple[str, ...] = Y_FIELDS[:1] + Y_FIELDS[2:]
     if not _by_running(dump, conventions):
         told = Y_FIELDS
     elif dump.training or conventions.running_statistic != "variance":
@@ -196,16 +203,13 @@ def _gradient_stage(dump: Dump, y: Fit, conventions=None) -> list[Fit]:
 def _tried(dump, y, hypotheses, names, told) -> list[Fit]:
     fits = []
     for conventions in hypotheses:
-        best = None
+        tried: list[Fit] = []
         for epsilon in y.epsilon.candidates() if y.fits else [y.epsilon.value]:
             ratios = _ratios(dump, conventions, epsilon, 0.0, names)
-            fit = Fit(conventions, y.epsilon.at(epsilon), None, ratios, told)
-            if best is None or fit.worst < best.worst:
-                best = fit
-            if fit.fits:
-                best = fit
+            tried.append(Fit(conventions, y.epsilon.at(epsilon), None, ratios, told))
+            if tried[-1].fits:
                 break
-        fits.append(best)
+        fits.append(min(tried, key=lambda fit: fit.worst))
     return sorted(fits, key=lambda fit: not fit.fits)
 
 
@@ -229,16 +233,15 @@ def _running_stage(dump: Dump, y: Fit, hypotheses, known: dict) -> list[Fit]:
                 for statistic in kept
                 for divisor in CONVENTIONS["running_variance"].options
             ]
-    return sorted(
-        (_fit_running(dump, y, conventions, names, told, known) for conventions in hypotheses),
-        key=lambda fit: not fit.fits,
-    )
+    fits = [_fit_running(dump, y, conventions, names, told, known) for conventions in hypotheses]
+    stay = [replace(fit, told=()) for fit in fits if fit.weight == STAY]
+    return stay[:1] or sorted(fits, key=lambda fit: not fit.fits)
 
 
 def _fit_running(dump, y: Fit, conventions, names, told, known: dict) -> Fit:
     """Return the best weight; `known` spares what another hypothesis about y has found already."""
     epsilon = y.epsilon.value
-    key = (conventions.running_variance, conventions.running_statistic, epsilon)
+    key: tuple = (conventions.running_variance, conventions.running_statistic, epsilon)
     if conventions.running_statistic != "variance":
         key = (*key, conventions.epsilon_placement)
     elif conventions.running_variance in ("biased", "unbiased"):

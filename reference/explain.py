@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from reference.diagnosis import describe, diagnose
 from reference.dump_checks import GRADIENTS
-from reference.dump_search import FIELDS, Branch, Fit, search
+from reference.dump_search import FAR, FIELDS, Branch, Fit, search
 from reference.dumps import Dump
+from reference.expected import Expected
 from reference.findings import Finding, findings_of
-from reference.judgement import Answered
+from reference.judgement import Answered, error_over_bound
 from reference.named_conventions import Match, followed
 from reference.question import Question
 
@@ -106,20 +109,20 @@ def _of_first_match(fits: Sequence[Fit], matches: Sequence[Match]) -> Fit:
 
 
 def _unexplained(dump: Dump, near: Branch) -> Explained:
-    def misfit(fit):
-        return sum(ratio > 1 for ratio in fit.ratios.values()), fit.worst
-
-    fit = min(near.whole(), key=misfit)
-    findings = []
-    for tensor, ratio in fit.ratios.items():
-        text = "fits the nearest hypothesis" if ratio <= 1 else "nothing fits"
-        findings.append(Finding(tensor, None, text, ratio))
-    question = _PartialQuestion.of(
-        dump.layer(fit.epsilon.value, fit.weight.value if fit.weight else 0.1),
-        [dump.step()],
-        dump.answered(),
-        fit.conventions,
-    )
+    fit = _nearest(near.whole())
+    layer = dump.layer(fit.epsilon.value, fit.weight.value if fit.weight else 0.1)
+    question = _PartialQuestion.of(layer, [dump.step()], dump.answered(), fit.conventions)
+    tensors = question.expect(fit.conventions)[0].tensors
+    findings = [
+        Finding(
+            what=name,
+            option=None,
+            text="nothing fits" if ratio > 1 else "fits the nearest hypothesis",
+            error_over_bound=ratio,
+            note=_worst_element(dump.answer[name], tensors[name]) if ratio > 1 else "",
+        )
+        for name, ratio in fit.ratios.items()
+    ]
     return Explained(
         dump=dump,
         fit=fit,
@@ -130,14 +133,40 @@ def _unexplained(dump: Dump, near: Branch) -> Explained:
     )
 
 
+def _nearest(fits: Sequence[Fit]) -> Fit:
+    """Return the simplest of the hypotheses that miss the fewest tensors by the least."""
+
+    def missed(fit):
+        return sum(ratio > 1 for ratio in fit.ratios.values())
+
+    fewest = min(map(missed, fits))
+    close = [fit for fit in fits if missed(fit) == fewest]
+    least = min(fit.worst for fit in close)
+    close = [fit for fit in close if fit.worst <= FAR * least]
+    return min(close, key=lambda fit: len(fit.conventions.deviations()))
+
+
+def _worst_element(observed: np.ndarray, expected: Expected) -> str:
+    """Say how many elements are outside their bounds, and which is farthest."""
+    with np.errstate(all="ignore"):
+        ratio = error_over_bound(observed, expected)
+    place = np.unravel_index(np.argmax(ratio), ratio.shape)
+    where = ", ".join(map(str, map(int, place)))
+    return (
+        f"{int((ratio > 1).sum())} of {ratio.size} elements are outside their bounds; the worst is "
+        f"[{where}] = {observed[place]:.8g}, should be {float(expected.value[place]):.8g}"
+    )
+
+
 def _diagnosis(question: Question, outside: Sequence[str]) -> str:
     """Say what explains all tensors, or else those alone that are outside their bounds."""
-    found = diagnose(question)
-    if not found and len(outside) < len(question.answered.steps[0]):
-        answer = {name: question.answered.steps[0][name] for name in outside}
-        alone = diagnose(replace(question, answered=Answered([answer])))
-        if alone:
-            return f"{' and '.join(outside)} alone {describe(alone)}"
+    with np.errstate(all="ignore"):  # a wrong layer's numbers may well overflow
+        found = diagnose(question)
+        if not found and len(outside) < len(question.answered.steps[0]):
+            answer = {name: question.answered.steps[0][name] for name in ("y", *outside)}
+            alone = diagnose(replace(question, answered=Answered([answer])))
+            if alone:
+                return f"{' and '.join(outside)} alone {describe(alone)}"
     return describe(found)
 
 

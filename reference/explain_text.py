@@ -81,7 +81,8 @@ def _verdict(one: Explained) -> list[str]:
     if one.explained:
         lines = _follow(one)
         lines += [
-            f"the data cannot decide {finding.what}: {_or([finding.option, *finding.alternatives])}"
+            f"the data cannot decide {finding.what}: "
+            f"{_or([str(finding.option), *finding.alternatives])}"
             f"{f' ({finding.note})' if finding.note else ''}"
             for finding in one.findings
             if finding.alternatives and finding.what in QUESTIONS
@@ -117,7 +118,7 @@ def _follow(one: Explained) -> list[str]:
     return [
         "your numbers follow no framework's documented conventions",
         *(
-            f"{name}: {QUESTIONS[name]} {CONVENTIONS[name].options[changed[name]]}"
+            f"{name}: {QUESTIONS[name]} {CONVENTIONS[name].options[str(changed[name])]}"
             for name in one.fit.told
             if name in changed
         ),

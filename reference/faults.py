@@ -23,22 +23,26 @@ Expectations = list[StepExpectation]
 class Fault:
     """A named fault: one sentence, and what a layer with it answers.
 
-    A `general` fault covers others too, and is named only where none of those fits.
+    `touches` names the tensors that it changes within one step. A `general` fault covers others
+    too, and is named only where none of those fits; one that mixes channels cannot be recognised
+    by looking at some of them.
     """
 
     name: str
     sentence: str
+    touches: frozenset[str]
     expectations: Callable[[Layer, Sequence[Step], Conventions], Expectations]
     general: bool = False
+    mixes_channels: bool = False
 
 
 FAULTS: dict[str, Fault] = {}
 
 
-def _fault(sentence: str, general: bool = False):
+def _fault(sentence: str, touches: str, **kind: bool):
     def register(function):
         name = function.__name__
-        FAULTS[name] = Fault(name, sentence, function, general)
+        FAULTS[name] = Fault(name, sentence, frozenset(touches.split()), function, **kind)
         return function
 
     return register
@@ -75,7 +79,7 @@ def _with_state(layer: Layer, steps: Sequence[Step], conventions: Conventions) -
     return replace(layer, **missing)
 
 
-@_fault("the tensors are all zero: nothing was written")
+@_fault("the tensors are all zero: nothing was written", "y dx dgamma dbeta")
 def zeros(layer, steps, conventions):
     return [
         _with(
@@ -90,14 +94,14 @@ def zeros(layer, steps, conventions):
     ]
 
 
-@_fault("gamma and beta are swapped")
+@_fault("gamma and beta are swapped", "y dx")
 def gamma_and_beta_swapped(layer, steps, conventions):
     layer = _with_state(layer, steps, conventions)
     swapped = replace(layer, gamma=layer.beta, beta=layer.gamma)
     return expect(swapped, steps, conventions)
 
 
-@_fault("running mean and running variance are swapped")
+@_fault("running mean and running variance are swapped", "y dx dgamma running_mean running_var")
 def running_statistics_swapped(layer, steps, conventions):
     layer = _with_state(layer, steps, conventions)
     swapped = replace(layer, running_mean=layer.running_var, running_var=layer.running_mean)
@@ -160,7 +164,7 @@ def _mean(array):
     return array.mean(axis=(1, 2), keepdims=True)
 
 
-@_fault("dx lacks the term of the mean: mean(dy) is not subtracted")
+@_fault("dx lacks the term of the mean: mean(dy) is not subtracted", "dx")
 def dx_without_mean_term(layer, steps, conventions):
     change = _gradient_fault(
         lambda dy, x_hat, factor: ("dx", factor * (dy - x_hat * _mean(dy * x_hat)))
@@ -168,13 +172,13 @@ def dx_without_mean_term(layer, steps, conventions):
     return change(layer, steps, conventions)
 
 
-@_fault("dx lacks the term of the variance: x_hat mean(dy x_hat) is not subtracted")
+@_fault("dx lacks the term of the variance: x_hat mean(dy x_hat) is not subtracted", "dx")
 def dx_without_variance_term(layer, steps, conventions):
     change = _gradient_fault(lambda dy, x_hat, factor: ("dx", factor * (dy - _mean(dy))))
     return change(layer, steps, conventions)
 
 
-@_fault("dx lacks gamma")
+@_fault("dx lacks gamma", "dx")
 def dx_without_gamma(layer, steps, conventions):
     result = []
     for one in expect(layer, steps, conventions):
@@ -186,7 +190,10 @@ def dx_without_gamma(layer, steps, conventions):
     return result
 
 
-@_fault("dgamma is multiplied by x instead of x_hat's centred value: the mean's term is missing")
+@_fault(
+    "dgamma is multiplied by x instead of x_hat's centred value: the mean's term is missing",
+    "dgamma",
+)
 def dgamma_without_mean_term(layer, steps, conventions):
     result = []
     for step, one in zip(steps, expect(layer, steps, conventions), strict=False):
@@ -205,7 +212,7 @@ def dgamma_without_mean_term(layer, steps, conventions):
     return result
 
 
-@_fault("gradients of gamma and beta are added up over the steps")
+@_fault("gradients of gamma and beta are added up over the steps", "dgamma dbeta")
 def gradients_accumulated(layer, steps, conventions):
     totals = {}
     result = []
@@ -222,7 +229,9 @@ def gradients_accumulated(layer, steps, conventions):
     return result
 
 
-@_fault("each training batch is normalised with the statistics of the batch before it")
+@_fault(
+    "each training batch is normalised with the statistics of the batch before it", "y dx dgamma"
+)
 def statistics_of_previous_batch(layer, steps, conventions):
     seen = iter([None, *(one.x for one in steps if _trains(one, conventions) and one.x.size)])
 
@@ -233,7 +242,7 @@ def statistics_of_previous_batch(layer, steps, conventions):
     return _with_other_statistics(layer, steps, conventions, statistics, keeps_running=True)
 
 
-@_fault("only the first training step moves the running statistics")
+@_fault("only the first training step moves the running statistics", "running_mean running_var")
 def first_call_only(layer, steps, conventions):
     result = expect(layer, steps, conventions)
     first = next((i for i, step in enumerate(steps) if _trains(step, conventions)), len(steps))
@@ -255,7 +264,9 @@ def first_call_only(layer, steps, conventions):
     return result
 
 
-@_fault("the running variance divides by n where n is even, by n - 1 where it is odd")
+@_fault(
+    "the running variance divides by n where n is even, by n - 1 where it is odd", "running_var"
+)
 def biased_for_even_counts(layer, steps, conventions):
     axis = _axis(layer, conventions)
     count = steps[0].x.size // max(steps[0].x.shape[axis], 1)
@@ -264,7 +275,11 @@ def biased_for_even_counts(layer, steps, conventions):
     )
 
 
-@_fault("channels beyond the last full power of two are left as they are: y = x there")
+@_fault(
+    "channels beyond the last full power of two are left as they are: y = x there",
+    "y",
+    mixes_channels=True,
+)
 def channels_beyond_power_of_two_untouched(layer, steps, conventions):
     axis = _axis(layer, conventions)
     result = []
@@ -280,7 +295,11 @@ def channels_beyond_power_of_two_untouched(layer, steps, conventions):
     return result
 
 
-@_fault("the statistics are taken over all axes: one mean and one variance for all channels")
+@_fault(
+    "the statistics are taken over all axes: one mean and one variance for all channels",
+    "y dx dgamma running_mean running_var",
+    mixes_channels=True,
+)
 def statistics_over_all_axes(layer, steps, conventions):
     def statistics(x, axis):
         return np.full(x.shape[0], x.mean()), np.full(x.shape[0], x.var())
@@ -288,7 +307,10 @@ def statistics_over_all_axes(layer, steps, conventions):
     return _with_other_statistics(layer, steps, conventions, statistics)
 
 
-@_fault("the statistics are taken over the samples of the first position only")
+@_fault(
+    "the statistics are taken over the samples of the first position only",
+    "y dx dgamma running_mean running_var",
+)
 def statistics_of_first_position(layer, steps, conventions):
     return _with_other_statistics(layer, steps, conventions, lambda x, axis: _moments(x[:, :, :1]))
 
@@ -334,7 +356,11 @@ def _unclaimed(one: StepExpectation, names: Sequence[str]) -> StepExpectation:
     )
 
 
-@_fault("channels-last data is read as channels-first")
+@_fault(
+    "channels-last data is read as channels-first",
+    "y dx dgamma dbeta running_mean running_var",
+    mixes_channels=True,
+)
 def channels_last_read_as_first(layer, steps, conventions):
     if layer.channel_axis != -1 or steps[0].x.ndim < 3:
         return expect(layer, steps, conventions)
@@ -363,13 +389,13 @@ def channels_last_read_as_first(layer, steps, conventions):
     return result
 
 
-@_fault("beta is not added")
+@_fault("beta is not added", "y")
 def beta_ignored(layer, steps, conventions):
     without = None if layer.beta is None else np.zeros_like(layer.beta)
     return expect(replace(layer, beta=without), steps, conventions)
 
 
-@_fault("the gradients of gamma and beta are means where they should be sums")
+@_fault("the gradients of gamma and beta are means where they should be sums", "dgamma dbeta")
 def parameter_gradients_averaged(layer, steps, conventions):
     axis = _axis(layer, conventions)
     count = max(steps[0].x.size // max(steps[0].x.shape[axis], 1), 1)
@@ -386,7 +412,7 @@ def parameter_gradients_averaged(layer, steps, conventions):
     ]
 
 
-@_fault("the gradients of gamma and beta are swapped")
+@_fault("the gradients of gamma and beta are swapped", "dgamma dbeta")
 def dgamma_and_dbeta_swapped(layer, steps, conventions):
     return [
         _with(one, dgamma=one.tensors["dbeta"], dbeta=one.tensors["dgamma"])
@@ -396,7 +422,7 @@ def dgamma_and_dbeta_swapped(layer, steps, conventions):
     ]
 
 
-@_fault("inference normalises with the batch's own statistics")
+@_fault("inference normalises with the batch's own statistics", "y dx dgamma")
 def inference_uses_batch_statistics(layer, steps, conventions):
     result = []
     for step, one in zip(steps, expect(layer, steps, conventions), strict=False):
@@ -408,7 +434,7 @@ def inference_uses_batch_statistics(layer, steps, conventions):
     return result
 
 
-@_fault("the running statistics move twice in every training step")
+@_fault("the running statistics move twice in every training step", "running_mean running_var")
 def running_statistics_updated_twice(layer, steps, conventions):
     doubled = [one for step in steps for one in [step] * (1 + _trains(step, conventions))]
     moved = iter(expect(layer, doubled, conventions))
@@ -421,7 +447,7 @@ def running_statistics_updated_twice(layer, steps, conventions):
     return result
 
 
-@_fault("the output is written over the input")
+@_fault("the output is written over the input", "x")
 def output_aliases_input(layer, steps, conventions):
     return [
         _with(one, x=one.tensors["y"]) if one.tensors else one
@@ -429,7 +455,7 @@ def output_aliases_input(layer, steps, conventions):
     ]
 
 
-@_fault("the input is modified in place", general=True)
+@_fault("the input is modified in place", "x", general=True)
 def input_modified_in_place(layer, steps, conventions):
     return [
         _with(one, x=Expected(one.tensors["x"].value, np.full(step.x.shape, np.inf)))

@@ -12,6 +12,9 @@ from reference.dump_search import FIELDS, RUNNING_FIELDS, Branch, Fit
 from reference.dumps import Dump
 from reference.undecided import reason
 
+NAMED_NUMBERS = 3
+"""So many round numbers are named where more fit."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -61,9 +64,12 @@ def _epsilon(dump: Dump, best: Fit) -> Finding:
 
 
 def _number(what: str, number: Number, ratio: float, note: str) -> Finding:
-    others = (
-        () if number.decided else tuple(f"{one:.6g}" for one in number.usual if one != number.value)
-    )
+    others: tuple[str, ...] = ()
+    if not number.decided:
+        others = tuple(f"{one:.6g}" for one in number.usual if one != number.value)
+    if len(others) > NAMED_NUMBERS:
+        more = f"{len(others) - NAMED_NUMBERS} more round numbers"
+        others = (*others[:NAMED_NUMBERS], more)
     digits = 8 if number.decided else 4
     ends = [f"{end:.{digits}g}" for end in (number.low, number.high)]
     text = f"{number.value:.8g}"
@@ -79,12 +85,12 @@ def _field(dump, best: Fit, equal, odd, judged: Sequence[Branch], name: str) -> 
     telling = [fit for fit in equal if fit.tells(name)]
     fitting = {getattr(fit.conventions, name) for fit in telling}
     alternatives = [one for one in CONVENTIONS[name].options if one in fitting - {option}]
-    needing = {}
+    needing: dict[str, str] = {}
     for fit in odd:
         other = getattr(fit.conventions, name)
         if fit.tells(name) and other not in fitting and _only_differs(fit, best, name):
             needing.setdefault(other, f"{other} with {_other_numbers(fit, best)}")
-    excluded = {}
+    excluded: dict[str, float] = {}
     for branch in judged:
         for other, worst in _judged(branch, name):
             if other not in fitting and other not in needing:
@@ -94,13 +100,17 @@ def _field(dump, best: Fit, equal, odd, judged: Sequence[Branch], name: str) -> 
     return Finding(
         what=name,
         option=option,
-        text=option,
+        text=option if dump.training or name != "normalizer" else _inference(option),
         error_over_bound=ratio,
         alternatives=tuple(alternatives),
         excluded=tuple(excluded.items()),
         less_likely=tuple(needing.values()),
         note=note,
     )
+
+
+def _inference(normalizer: str) -> str:
+    return normalizer if normalizer == "per_sample" else "running statistics: inference"
 
 
 def _only_differs(fit: Fit, best: Fit, name: str) -> bool:
@@ -152,6 +162,8 @@ def _untold(dump: Dump, name: str) -> str:
         return "not told: running statistics normalise"
     if name in needed and not (name in RUNNING_FIELDS and "running_var" in dump.answer):
         return f"not told: the file lacks {needed[name]}"
+    if name in RUNNING_FIELDS:
+        return "not told: the running statistics stay"
     return "not told: the batch's statistics are not used"
 
 
@@ -159,7 +171,8 @@ def _momentum(dump: Dump, best: Fit) -> Finding:
     number = best.weight
     tensors = [name for name in RUNNING if name in best.ratios]
     if number is None or not tensors:
-        return Finding("momentum", None, "not told: the file lacks running statistics")
+        lack = "the file lacks running statistics" if dump.training else "only training tells it"
+        return Finding("momentum", None, f"not told: {lack}")
     ratio = max(best.ratios[name] for name in tensors)
     if number.high == 0:
         why = (

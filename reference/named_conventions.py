@@ -102,7 +102,7 @@ def followed(fits: Sequence[Fit], training: bool, backward: bool) -> list[Match]
 
     The paper, which gives no numbers, is named where no framework is.
     """
-    found = []
+    found: list[Match] = []
     for named in (*NAMED, PAPER):
         matches = [
             Match(named, _arguments(named, fit))
@@ -128,15 +128,13 @@ def _agrees(named: Named, fit: Fit, training: bool, backward: bool) -> bool:
 
 
 def _arguments(named: Named, fit: Fit) -> dict[str, float]:
-    epsilon, weight = fit.epsilon.value, fit.weight and fit.weight.value
-    usual, moves = named.epsilon, named.momentum
-    if usual is None or fit.epsilon.low <= usual <= fit.epsilon.high:
+    epsilon: float | None = fit.epsilon.value
+    if named.epsilon is None or fit.epsilon.low <= named.epsilon <= fit.epsilon.high:
         epsilon = None
-    if weight is not None and moves is not None:
-        default = named.conventions.weight_of_batch(moves)
+    weight = None
+    if fit.weight is not None and named.momentum is not None and fit.weight.high > 0:
+        default = named.conventions.weight_of_batch(named.momentum)
         slack = 1e-12  # 1 - 0.9 is not 0.1
-        if fit.weight.low - slack <= default <= fit.weight.high + slack:
-            weight = None
-    if weight is not None and (moves is None or fit.weight.high == 0):
-        weight = None
+        if not fit.weight.low - slack <= default <= fit.weight.high + slack:
+            weight = fit.weight.value
     return named.arguments(epsilon, weight)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -50,6 +51,11 @@ class Question:
         unit = FORMATS[self.layer.dtype].unit_roundoff
         return [_nearly_exact(one, self.exact, OPERATIONS * unit) for one in expectations]
 
+    @cached_property
+    def usual(self) -> list[StepExpectation]:
+        """What the layer should answer under the declared conventions."""
+        return self.expect(self.declared)
+
     def fits(self, expectations: Sequence[StepExpectation]) -> bool:
         """Say whether every tensor answered is within the bounds of the expectations."""
         if not expectations or len(expectations) < len(self.steps):
@@ -65,8 +71,7 @@ class Question:
 
     def ratios(self) -> Iterator[dict[str, np.ndarray]]:
         """Yield the errors of every step in bounds, under the declared conventions."""
-        expectations = self.expect(self.declared)
-        for answer, expectation in zip(self.answered.steps, expectations, strict=False):
+        for answer, expectation in zip(self.answered.steps, self.usual, strict=False):
             if expectation.refused_by or _malformed(answer, expectation):
                 return
             yield {

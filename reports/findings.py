@@ -145,9 +145,10 @@ def _finding(kind: str, target: str, group: list[Row], causes: Causes) -> Findin
     where = count(len(_cases(group)), "case")
     if kind == "violates":
         what = _violation(group, where)
+    elif kind in SENTENCES:
+        what = SENTENCES[kind].format(where=where)
     else:
-        template = SENTENCES.get(kind, f"The verdict “{kind}” was reached in {{where}}")
-        what = template.format(where=where)
+        what = f"The verdict “{kind}” was reached in {where}"
     why = _why(worst, causes(worst))
     if kind == "violates":
         why = why or "; no convention, number or known fault explains it"

@@ -12,7 +12,7 @@ GROUPS = {
     "values": "what the tensors are",
     "defaults": "what a bare constructor means",
     "behaviour": "what happens at the edges",
-    "bound": "how exactly they are met",
+    "bound": "how exact the numbers are",
 }
 
 

@@ -67,18 +67,18 @@ def _lead(targets, matrix: Matrix, findings, differences) -> str:
     """Say in two sentences where the targets differ and how much of that is open."""
     parted = sum(len(group.rows) for group in matrix.parted)
     agreed = len(matrix.agreed)
-    conventions = count(parted + agreed, "convention")
     following = sum(len(item.rows) for item in differences)
     follow = f"{count(following, 'verdict')} follow{'s' if following == 1 else ''}"
     known = sum(bool(item.known) for item in findings)
     left = len(findings) - known
-    first = f"The targets differ on {parted} of {conventions} and agree on the other {agreed}."
+    who = f"the targets differ on {parted} and agree on {agreed}"
     if len(targets) == 1:
-        first = f"The target differs from the canonical layer on {parted} of {conventions}."
+        who = f"the target leaves the canonical layer on {parted}"
+    first = f"BatchNorm leaves {count(parted + agreed, 'choice')} open, the conventions: {who}."
     rest = f"{count(left, 'finding')} {_are(left)} open" if left else "no finding is open"
     if known:
         rest += f"; {known}{' more' if left else ''} {_are(known)} known and understood"
-    return f"{first} {follow} a declared convention instead of the canonical one; {rest}."
+    return f"{first} {follow} a declared convention, not the canonical one; {rest}."
 
 
 def _are(items: int) -> str:

@@ -84,7 +84,7 @@ def mark_known(records: Iterable[dict], known: Iterable[Known]) -> None:
     """Add `known`, the reason and the link, to every verdict record that an entry explains."""
     for record in records:
         for entry in known:
-            if record["kind"] == "verdict" and entry.explains(record):
+            if record["kind"] in ("verdict", "measured") and entry.explains(record):
                 record["known"] = {"what": entry.what, "upstream": entry.upstream}
                 break
 

@@ -14,6 +14,8 @@ from reports import html
 from reports.records import RecordsError, read_stopped
 from test_cases.cases import all_cases
 from test_cases.known import mark_known, read_known, unfit, write_known
+from test_cases.measured import measured_records
+from test_cases.probes import PROBES
 from test_cases.recording import Recording
 from test_cases.smoke import SMOKE, request_of
 from test_cases.verdicts import (
@@ -86,14 +88,16 @@ class Suite:
         assert self.recording, "an -n worker records nothing"
         self.recording.open({"cases": len(self.cases), "pairs": pairs}, self.selection)
 
-    def start(self, pairs) -> None:
-        """Start every target on its share of the (case, target) pairs. Raises RecordsError."""
-        if self.recording and (pairs or self.config.option.resume):
+    def start(self, pairs, measured) -> None:
+        """Start every target on its share of the (case, target) pairs, and on the probes where it
+        is to be measured. Raises RecordsError."""
+        if self.recording and (pairs or measured or self.config.option.resume):
             self.open_records(len(pairs))
-        if not pairs:
+        if not pairs and not measured:
             return
+        probes = [(probe, target) for probe in PROBES.values() for target in measured]
         plans: dict[registry.Target, dict] = {}
-        for case, target in pairs:
+        for case, target in [*pairs, *probes]:
             plans.setdefault(target, {})[case.id] = lambda case=case: request_of(case)
         self.host = Host(self.settings, pythons=self.pythons, announce=self._announce).__enter__()
         for target, plan in plans.items():
@@ -109,6 +113,16 @@ class Suite:
         verdicts = verdict_records(case, target, hello, observation, diagnosis)
         mark_known(verdicts, self.known)
         return [target_record(target, hello), case_record(case), *verdicts]
+
+    def measured_records(self, target):
+        """Run the probes on one target and measure its conventions; return its records."""
+        if target.name not in self.hellos:
+            self.hellos[target.name] = self.host.greeting(target)
+        hello = self.hellos[target.name]
+        observations = {name: self.host.observe(target, name) for name in PROBES}
+        records = measured_records(target, hello, observations)
+        mark_known(records, self.known)
+        return [target_record(target, hello), *records]
 
     def finish(self, exit_status: int) -> int:
         """Stop the targets, close the records and write the page; return the exit status.

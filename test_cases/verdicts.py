@@ -52,7 +52,7 @@ def case_record(case: Case) -> dict:
 
 def target_record(target: Target, hello: dict | Observation) -> dict:
     """Return the record of a target, from its hello or from what stands in place of one."""
-    record = {"kind": "target", **_names(target)}
+    record = {"kind": "target", **names_of(target)}
     if isinstance(hello, Observation):
         broken = {"message": hello.message, "log": hello.log, "retry": hello.retry}
         return {**record, "version": "", "versions": {}, "conventions": {}, "broken": broken}
@@ -62,7 +62,7 @@ def target_record(target: Target, hello: dict | Observation) -> dict:
     }
     return {
         **record,
-        "version": hello["versions"].get(target.implementation.package, ""),
+        "version": version_of(target, hello),
         "versions": hello["versions"],
         "python": hello["python"],
         "environment": hello["interpreter"],
@@ -79,9 +79,7 @@ def verdict_records(
 ) -> list[dict]:
     """Judge a target's answer to a case, and add it to the target's diagnosis; one record a
     verdict."""
-    version = ""
-    if not isinstance(hello, Observation):
-        version = hello["versions"].get(target.implementation.package, "")
+    version = version_of(target, hello)
     subject = f"{target.name} {case.id}"
     told = [
         {"field": field, "option": option, "source": source}
@@ -102,7 +100,7 @@ def verdict_records(
             {
                 "kind": "verdict",
                 "case": case.id,
-                **_names(target),
+                **names_of(target),
                 "version": version,
                 "dtype": case.dtype,
                 "tensor": judgement.tensor,
@@ -165,7 +163,7 @@ def explanation_records(target: Target, diagnosis: TargetDiagnosis) -> list[dict
     return [
         {
             "kind": "explanation",
-            **_names(target),
+            **names_of(target),
             "name": one.name,
             "sentence": one.sentence,
             "cases": list(one.cases),
@@ -195,7 +193,15 @@ def last_words(log: str) -> str:
     return f"its last words: {lines[-1]}" if lines else ""
 
 
-def _names(target: Target) -> dict:
+def version_of(target: Target, hello: dict | Observation) -> str:
+    """Return the version of the package under test; empty where there was no hello."""
+    if isinstance(hello, Observation):
+        return ""
+    return hello["versions"].get(target.implementation.package, "")
+
+
+def names_of(target: Target) -> dict:
+    """Return the fields that say which target a record is of."""
     return {
         "target": target.name,
         "implementation": target.implementation.label,

@@ -5,6 +5,23 @@ It computes in the dtype of its arrays, channels last, and is told every choice 
 
 import numpy as np
 
+FRAMEWORKS = {
+    "PyTorch": {"epsilon": 1e-5, "weight": 0.1, "running": "n - 1"},
+    "Keras 3": {"epsilon": 1e-3, "weight": 0.01, "running": "n"},
+    "Flax": {"epsilon": 1e-5, "weight": 0.01, "running": "n"},
+    "Gluon": {"epsilon": 1e-5, "weight": 0.1, "running": "n"},
+    "ONNX": {"epsilon": 1e-5, "weight": 0.1, "running": "n"},
+    "TensorFlow's fused kernel (tf.keras 2 on images)": {
+        **{"epsilon": 1e-3, "weight": 0.01, "running": "n - 1"}
+    },
+    "Keras 2.1.4 to 2.3.1": {"epsilon": 1e-3, "weight": 0.01, "running": "n - 1 - epsilon"},
+    "Keras 0.2": {
+        **{"epsilon": 1e-6, "weight": 0.1, "running": "n", "by_running": True},
+        **{"placement": "both", "kept": "standard_deviation"},
+    },
+}
+"""The choices that make the layer follow each framework, its defaults included."""
+
 
 def inputs(shape, axis, dtype, seed=0, positive=False, mean=1.0):
     """Return the arrays that go into one call; the channels' deviations run from 0.01 to 3."""

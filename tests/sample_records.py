@@ -82,7 +82,7 @@ KNOWN = {
 
 
 DIAGNOSIS = ["variance_algorithm=one_pass", "normalizing_variance=unbiased"]
-UNEXPLAINED = "no convention, number or known fault explains it, alone or in pairs"
+UNEXPLAINED = "; no convention, number or known fault explains it, alone or in pairs"
 LOG = """\
 Thread 0x00007f4c (most recent call first):
   File "layer.py", line 7 in forward
@@ -259,12 +259,12 @@ def _verdict(case, target, tensor, step, verdict, error, convention, detail) -> 
             or f"{tensor}[2] = {observed.hex()}, should be {expected.hex()} (error {error} × bound)"
         )
         message += f"; explained by {convention}" if convention else ""
-    own: dict = {"log": LOG} if verdict in WITH_LOG else {}
+    more: dict = {"log": LOG} if verdict in WITH_LOG else {}
     if verdict == "violates":
-        own["diagnosis"] = DIAGNOSIS if (case, target) == (FAR, "keras-cpu-eager") else []
-        own |= {"known": KNOWN} if (case, target) == (HALF, "flax-cpu-jit") else {}
-        why = f"explained by {own['diagnosis'][0]}: a sentence" if own["diagnosis"] else UNEXPLAINED
-        message += f"; {why}"
+        diagnosis = DIAGNOSIS if (case, target) == (FAR, "keras-cpu-eager") else []
+        message += f"; explained by {diagnosis[0]}: a sentence" if diagnosis else UNEXPLAINED
+        more["diagnosis"] = diagnosis
+        more |= {"known": KNOWN} if (case, target) == (HALF, "flax-cpu-jit") else {}
     return {
         "case": case,
         "target": target,
@@ -287,7 +287,7 @@ def _verdict(case, target, tensor, step, verdict, error, convention, detail) -> 
             if field in own
         ],
         "worst": worst,
-    } | own
+    } | more
 
 
 def _measured():

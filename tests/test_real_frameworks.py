@@ -12,6 +12,8 @@ from test_cases.cases import all_cases
 ROOT = Path(__file__).parent.parent
 TARGETS = {"pytorch-cpu-eager", "keras-cpu-eager", "flax-cpu-jit", "gluon-cpu-eager"}
 
+pytestmark = pytest.mark.xdist_group("core run")  # one run serves them all, also under -n
+
 
 @pytest.fixture(scope="module")
 def core_run(tmp_path_factory):
@@ -29,7 +31,8 @@ def core_run(tmp_path_factory):
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert f"report: {folder / 'index.html'}" in done.stdout
     assert (folder / "index.html").stat().st_size > 100_000
-    assert (folder / "junit.xml").read_text().count("<testcase") == len(all_cases()) * len(TARGETS)
+    tests = (len(all_cases()) + 1) * len(TARGETS)  # every case, and one measurement a target
+    assert (folder / "junit.xml").read_text().count("<testcase") == tests
     return read_run(folder)
 
 
@@ -78,6 +81,16 @@ def test_pytorch_keeps_the_unbiased_running_variance(core_run):
     assert "running_variance=biased" not in conventions_of(core_run, "pytorch-cpu-eager")
     for target in TARGETS - {"pytorch-cpu-eager"}:
         assert "running_variance=biased" in conventions_of(core_run, target)
+
+
+def test_what_is_measured_is_what_is_declared(core_run):
+    """Every convention is decided for every target, and none of value contradicts its adapter."""
+    fields = {record["field"] for record in core_run.measured}
+    assert fields == core_run.header["conventions"].keys()
+    for record in core_run.measured:
+        assert record["option"] != "undetermined", record["evidence"]
+        changes = core_run.header["conventions"][record["field"]]["changes"]
+        assert not record["message"] or changes == "bound", record["message"]
 
 
 def test_every_violation_is_known(core_run):

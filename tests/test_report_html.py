@@ -183,13 +183,41 @@ def command(*arguments):
 
 
 def test_command_renders_from_records_alone(tmp_path):
-    """`python -m reports DIR DIR` writes each page and prints its path."""
-    folders = [tmp_path / "a", tmp_path / "b"]
-    for folder in folders:
-        write_sample(folder)
-    done = command(*folders)
+    """`python -m reports DIR` writes the page of a run and prints its path."""
+    write_sample(tmp_path)
+    done = command(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.split() == [str(folder / "index.html") for folder in folders]
+    assert done.stdout == f"{tmp_path / 'index.html'}\n"
+
+
+@pytest.fixture
+def two_runs(tmp_path):
+    """Two runs of the same targets on two machines."""
+    for name, cores in (("laptop", 8), ("server", 64)):
+        path = write_sample(tmp_path / name)
+        path.write_text(path.read_text("utf-8").replace('"cores": 2', f'"cores": {cores}'), "utf-8")
+    return tmp_path / "laptop", tmp_path / "server"
+
+
+def test_command_shows_several_runs_as_one_page(two_runs):
+    """The first folder gets the page; every target is a column, every machine a fact."""
+    done = command(*two_runs)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{two_runs[0] / 'index.html'}\n"
+    page = (two_runs[0] / "index.html").read_text("utf-8")
+    for word in ("pytorch-cpu-eager @ laptop", "pytorch-cpu-eager @ server", "150 verdicts",
+                 "2 runs", "2 kinds of machine", "machine of laptop", "cores 64"):  # fmt: skip
+        assert word in page, word
+    assert not (two_runs[1] / "index.html").exists()
+
+
+def test_command_writes_where_it_is_told(two_runs):
+    """--output makes its folder and leaves those of the runs alone."""
+    output = two_runs[0].parent / "runs" / "together"
+    done = command(*two_runs, "--output", output)
+    assert (done.returncode, done.stdout) == (0, f"{output / 'index.html'}\n")
+    assert [item.name for item in output.iterdir()] == ["index.html"]
+    assert not any((folder / "index.html").exists() for folder in two_runs)
 
 
 def test_command_says_in_one_line_what_is_wrong(tmp_path):
@@ -200,13 +228,21 @@ def test_command_says_in_one_line_what_is_wrong(tmp_path):
         done = command(folder)
         assert done.returncode == 2
         assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    write_sample(tmp_path / "good")
+    done = command(tmp_path / "good", tmp_path / "none")
+    assert (done.returncode, done.stdout) == (2, "")  # no page of half of what was asked for
+    assert str(tmp_path / "none") in done.stderr
+    done = command(tmp_path / "good", "--output", tmp_path / "bad" / FILE_NAME)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
 
 
 def test_command_teaches():
     """The help names the files, gives examples and the exit status."""
     text = command("--help").stdout
-    for word in ("examples:", FILE_NAME, "index.html", "exit status"):
-        assert word in text
+    for word in ("examples:", FILE_NAME, "index.html", "exit status", "--output", "one page",
+                 "two machines", "default: the first DIR"):  # fmt: skip
+        assert word in " ".join(text.split()), word
 
 
 def test_same_records_give_the_same_page(run):

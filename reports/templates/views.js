@@ -104,7 +104,14 @@ function tensorTable(rows) {
   return table("Each tensor of each step. Error in units of the element's bound; ULP: units in the last place of the tensor's dtype.",
     [["step"], ["tensor"], ["verdict"], ["error / bound", "number"], ["max ULP", "number"], ["explained by"], ["canonical formula", "formula"]],
     rows.map((row) => () => [row[STEP], h("code", {}, tensors[row[TENSOR]][1] || "–"), verdictMark(verdicts[row[VERDICT]][1]),
-      row[ERROR], row[ULP], h("code", {}, texts[row[CONVENTION]] || "–"), texts[row[FORMULA]] || "–"]));
+      row[ERROR], row[ULP], explainedBy(row), texts[row[FORMULA]] || "–"]));
+}
+
+/** The declared convention a verdict follows, or what would explain it in the fewest words. */
+function explainedBy(row) {
+  const { texts } = data(), [, known, , , diagnosis] = row[DETAIL] || [];
+  if (texts[known]) return "known, see below";
+  return h("code", {}, texts[row[CONVENTION]] || texts[diagnosis?.[0]] || "–");
 }
 
 function meaning(field, option) {

@@ -55,9 +55,10 @@ def test_a_mutant_is_caught_and_named(mutant, record_property):
     killers, explanations = run(mutant)
     told = ", ".join(one.name or "(nothing)" for one in explanations)
     killer = killers[0] if killers else ""
-    record_property("mutant", [mutant, bool(killers), told, len(killers), killer])
+    named = named_as_itself(mutant, explanations)
+    record_property("mutant", [mutant, bool(killers), named, told, len(killers), killer])
     assert killers, "the mutant survives"
-    assert named_as_itself(mutant, explanations), f"diagnosed as {told}"
+    assert named, f"diagnosed as {told}"
 
 
 def test_the_layer_without_a_knob_turned_conforms():

@@ -1,0 +1,80 @@
+"""Measured conventions: what a layer does is read from its answers, never from its claims."""
+
+import pytest
+
+from adapters.harness import protocol
+from reference.conventions import CANONICAL, CONVENTIONS
+from reference.judgement import Answered
+from reference.measurement import UNDETERMINED, measure
+from reference.question import Question
+from test_cases.probes import PROBES
+from tests.mutants.catalogue import DEVIATIONS
+from tests.mutants.layer import run
+
+
+def measured(mode, left_out=()):
+    """Return what is measured of a mutant, {(convention, dtype): measurement}."""
+    questions = {}
+    for name, probe in PROBES.items():
+        if name in left_out:
+            continue
+        steps, refusal = [], None
+        layer = protocol.Layer(**vars(probe.layer()), mode=mode)
+        try:
+            steps += run(layer, [protocol.Step(**vars(step)) for step in probe.inputs()])
+        except ValueError as error:
+            refusal = str(error)
+        answered = Answered(steps, refusal)
+        questions[name] = Question.of(probe.layer(), probe.inputs(), answered, CANONICAL)
+    return {(one.field, one.dtype): one for one in measure(questions)}
+
+
+@pytest.mark.parametrize("deviation", DEVIATIONS)
+def test_a_deviation_is_measured_as_itself(deviation):
+    """The one convention that is different is found, and no other is mistaken."""
+    field, _, option = deviation.partition("=")
+    found = measured(deviation)
+    for (name, dtype), one in found.items():
+        if name == field:
+            double = dtype == "float64"  # the options of half precision mean nothing there
+            if name != "statistics_dtype" or double == (option == "always_float32"):
+                assert one.option == option, (dtype, one.evidence)
+        elif name in CONVENTIONS and CONVENTIONS[name].changes == "values":
+            assert one.option in (getattr(CANONICAL, name), UNDETERMINED), (name, one.evidence)
+
+
+@pytest.mark.parametrize(
+    ("mode", "field", "number"),
+    [
+        ("default_epsilon=0.001", "default_epsilon", 1e-3),
+        ("default_momentum=0.01", "default_momentum", 0.01),
+        ("default_channel_axis=-1", "default_channel_axis", -1),
+    ],
+)
+def test_a_default_is_measured_as_a_number(mode, field, number):
+    """The numbers of a bare constructor are recovered, within an interval that contains them."""
+    one = measured(mode)[field, "float32"]
+    assert one.option == number
+    assert one.agrees_with(number)
+    assert not one.agrees_with(getattr(CANONICAL, field))
+
+
+def test_the_evidence_excludes_every_other_option():
+    """Each convention of value comes with the error of every option that it is not."""
+    for (name, _), one in measured("correct").items():
+        if name in CONVENTIONS and CONVENTIONS[name].changes == "values":
+            others = set(CONVENTIONS[name].options) - {one.option}
+            assert one.excluded.keys() == others, name
+            assert all(ratio > 1 for ratio in one.excluded.values()), name
+            assert one.probe in PROBES, name
+
+
+def test_a_probe_that_is_missing_leaves_its_convention_undetermined():
+    """Without the probe that separates them, two options are told as undecided, not guessed."""
+    found = measured("correct", left_out=["probe-negative-gamma-float32"])
+    one = found["scale", "float32"]
+    assert one.option == UNDETERMINED
+    assert "absolute" in one.evidence
+    assert one.agrees_with("gamma")
+    behaviour = measured("correct", left_out=["probe-single-value-float32"])
+    assert behaviour["single_value", "float32"].option == UNDETERMINED
