@@ -16,10 +16,10 @@ from reference.judgement import Answered
 from reference.question import Question
 from test_cases.case import distinct_state
 
-SHAPES = ((32, 32, 10, 10), (8, 3, 66, 66))
+SHAPES = ((32, 32, 10, 10), (8, 4, 56, 56))
 DEVIATIONS = {
-    "running_variance": "biased",
-    "normalizing_variance": "unbiased",
+    "normalizer": "running",
+    "epsilon_placement": "outside_sqrt",
     "scale": "ones",
     "statistics_gradient": "blocked",
 }

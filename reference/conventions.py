@@ -178,7 +178,7 @@ class Conventions:
         "bound",
         "half-precision running statistics are kept in",
         {
-            "float32": "float32 (float64 for a float64 layer)",
+            "widened": "float32 at least: float64 in a float64 layer",
             "input_dtype": "the layer's own dtype, so float16 statistics overflow at 65504",
             "always_float32": "float32, for a float64 layer too",
         },

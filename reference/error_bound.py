@@ -60,7 +60,7 @@ class Precision:
         if conventions.arithmetic == "input_dtype":
             arithmetic = own
         statistics = {
-            "float32": accumulation_format(dtype),
+            "widened": accumulation_format(dtype),
             "input_dtype": own,
             "always_float32": FORMATS["float32"],
         }[conventions.statistics_dtype]

@@ -5,7 +5,7 @@ number, and the interval is what all channels allow. An empty one means that no 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,6 +41,7 @@ class Interval:
         return f"{self.best:.8g} (from {self.low:.8g} to {self.high:.8g})"
 
 
+@np.errstate(all="ignore")  # an answer can hold anything
 def fit_momentum(
     layer: Layer, step: Step, answer: Mapping[str, np.ndarray], conventions: Conventions
 ) -> Interval | None:
@@ -48,36 +49,36 @@ def fit_momentum(
 
     The update is linear in the weight: what weight 0 and weight 1 give fixes it in every channel.
     """
-    ends = []
-    for weight in (0.0, 1.0):
-        changed = _replace(layer, momentum=weight, raw_momentum=None)
-        ends.append(expect(changed, [step], conventions)[0].tensors)
+    none, half, all_of_it = (
+        expect(replace(layer, momentum=weight, raw_momentum=None), [step], conventions)[0].tensors
+        for weight in (0.0, 0.5, 1.0)
+    )
     lows, highs = [], []
     for name in ("running_mean", "running_var"):
-        if name not in ends[0] or np.shape(answer.get(name)) != np.shape(ends[0][name].value):
+        told = name in half and name in answer
+        if not told or answer[name].shape != np.shape(half[name].value):
             return None
-        old, new = ends[0][name].value, ends[1][name].value
-        bound = np.maximum(ends[0][name].bound, ends[1][name].bound)
-        bound = bound + np.spacing(np.abs(answer[name])).astype(np.float64)
+        old, new = none[name].value, all_of_it[name].value
+        bound = 2 * half[name].bound  # no weight has a larger one
         moved = np.asarray(answer[name], old.dtype) - old
-        with np.errstate(divide="ignore", invalid="ignore"):
-            middle, radius = moved / (new - old), bound / np.abs(new - old)
+        middle, radius = moved / (new - old), bound / np.abs(new - old)
         usable = np.isfinite(middle) & np.isfinite(radius) & (radius < 1)
         lows += [float(number) for number in (middle - radius)[usable]]
         highs += [float(number) for number in (middle + radius)[usable]]
     return _intersection(lows, highs)
 
 
+@np.errstate(all="ignore")
 def fit_epsilon(
     layer: Layer, step: Step, answer: Mapping[str, np.ndarray], conventions: Conventions
 ) -> Interval | None:
-    """Return the epsilons inside the root that explain y of one step.
+    """Return the epsilons that explain y of one step, placed as the conventions say.
 
     In every channel (y - beta) / gamma is x - mean over a deviation; its least-squares slope gives
-    the deviation, whose square less the variance is epsilon.
+    the deviation, and that less the root of the variance leaves epsilon.
     """
     expectation = expect(layer, [step], conventions)[0]
-    if "y" not in expectation.tensors or step.x.size == 0:
+    if "y" not in expectation.tensors or "y" not in answer or step.x.size == 0:
         return None
     axis = conventions.default_channel_axis if layer.channel_axis is None else layer.channel_axis
     x = channel_major(step.x, axis, np.longdouble)
@@ -90,22 +91,31 @@ def fit_epsilon(
     if training:
         mean = x.mean(axis=(1, 2))
         variance = np.square(x - mean[:, None, None]).mean(axis=(1, 2))
+        if conventions.normalizing_variance == "unbiased":
+            count = x.shape[1] * x.shape[2]
+            variance = variance * count / max(count - 1, 1)
     else:
         mean = _vector(layer.running_mean, 0.0, channels)
         variance = _vector(layer.running_var, 1.0, channels)
     centred = x - mean[:, None, None]
     power = np.square(centred).sum(axis=(1, 2)) * np.abs(gamma)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slope = ((y - beta[:, None, None]) * centred).sum(axis=(1, 2)) / power * np.sign(gamma)
-        spread = (bound * np.abs(centred)).sum(axis=(1, 2)) / power
-        lows = 1 / np.square(slope + spread) - variance
-        highs = 1 / np.square(slope - spread) - variance
+    slope = ((y - beta[:, None, None]) * centred).sum(axis=(1, 2)) / power * np.sign(gamma)
+    spread = (bound * np.abs(centred)).sum(axis=(1, 2)) / power
+    lows = _epsilon_of(1 / (slope + spread), variance, conventions.epsilon_placement)
+    highs = _epsilon_of(1 / (slope - spread), variance, conventions.epsilon_placement)
     usable = np.isfinite(lows) & np.isfinite(highs) & (slope > spread)
     return _intersection(lows[usable].astype(float), highs[usable].astype(float))
 
 
-def _replace(layer: Layer, **changes) -> Layer:
-    return Layer(**{**vars(layer), **changes})
+def _epsilon_of(std: np.ndarray, variance: np.ndarray, placement: str) -> np.ndarray:
+    """Return the epsilon that makes a variance into a standard deviation."""
+    if placement == "in_sqrt":
+        return np.square(std) - variance
+    if placement == "outside_sqrt":
+        return std - np.sqrt(variance)
+    # sqrt(var + eps) + eps = std is a quadratic equation; of its roots the smaller one is meant
+    middle = std + 0.5
+    return middle - np.sqrt(np.square(middle) - np.square(std) + variance)
 
 
 def _vector(given: np.ndarray | None, default: float, channels: int) -> np.ndarray:

@@ -7,8 +7,9 @@ outside its bound is excluded, with the error as the evidence, and where one is 
 is undetermined. Of the conventions that loosen the bound, the tightest that suffices is the answer.
 """
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class Measured:
     option: object
     probe: str
     evidence: str
-    excluded: dict[str, float] = field(default_factory=dict)
+    excluded: dict[str, float] = dataclasses.field(default_factory=dict)
     interval: Interval | None = None
 
     def agrees_with(self, declared: object) -> bool:
@@ -216,8 +217,8 @@ def _statistics_dtype(dtype, names, probes) -> Measured:
 
 def _statistics_option(name: str, own: str) -> str:
     if own == "float64":
-        return "float32" if name == "float64" else "always_float32"
-    return "input_dtype" if name == own else "float32"
+        return "widened" if name == "float64" else "always_float32"
+    return "input_dtype" if name == own else "widened"
 
 
 def _with_kept(found: Conventions, questions) -> Conventions:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -44,8 +45,7 @@ class Question:
 
     def expect(self, conventions: Conventions, layer: Layer | None = None) -> list[StepExpectation]:
         """Return what the layer should answer under other conventions, or with other numbers."""
-        with np.errstate(all="ignore"):  # a wrong hypothesis may well take the root of -1
-            expectations = expect(layer or self.layer, self.steps, conventions, self.exact)
+        expectations = expect(layer or self.layer, self.steps, conventions, self.exact)
         if conventions == self.declared and layer is None:
             return expectations
         unit = FORMATS[self.layer.dtype].unit_roundoff
@@ -124,7 +124,8 @@ class Question:
             )
 
         vectors = ("gamma", "beta", "running_mean", "running_var")
-        layer = replace(self.layer, **{name: pick(getattr(self.layer, name)) for name in vectors})
+        own: dict[str, Any] = {name: pick(getattr(self.layer, name)) for name in vectors}
+        layer = replace(self.layer, **own)
         steps = [replace(step, x=pick(step.x), dy=pick(step.dy)) for step in self.steps]
         answers = [
             {name: pick(array) for name, array in answer.items()} for answer in self.answered.steps

@@ -28,6 +28,9 @@ def reason(name: str, dump: Dump, option: str = "", alternatives: Sequence[str] 
             "biased",
             "unbiased",
         }:
+            rounding = float(np.finfo(dump.x.dtype).eps) * np.sqrt(dump.count)
+            if name == "running_variance" and rounding < 0.01 / (dump.count - 1):
+                return f"the batch's variance is lost beside the running one in {dump.dtype}"
             return f"n = {dump.count} is too large to tell n from n - 1 in {dump.dtype}"
         case "running_variance":
             return f"epsilon is lost beside n = {dump.count} in {dump.dtype}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from reports.evidence import FAILING, Row, assigned, error_key, worst_first
 from reports.explanations import Causes
 from reports.matrix import Matrix
+from reports.measured import Measured
 from reports.records import VERDICTS, Run
 from reports.text import count, cut, figure, listed, mapping, plain
 
@@ -195,26 +196,33 @@ def _make(kind: str, target: str, sentence: str, quote: str, group: list[Row]) -
 
 
 def _mismatches(matrix: Matrix) -> list[Finding]:
-    return [
-        Finding(
-            kind="mismatch",
-            target=cell.target,
-            sentence=f"{row.field} is declared {item.declared} and measured {item.option}"
-            + (f" in {item.dtype}" if item.dtype else "")
-            + (f"; known: {known_text(item.known, item.upstream)}." if item.known else "."),
-            quote=cut(item.evidence, 300),
-            error=None,
-            cases=(),
-            rows=(),
-            field=row.field,
-            known=item.known,
-            upstream=item.upstream,
-        )
-        for row in matrix.rows
-        for cell in row.cells
-        for item in cell.measured
-        if item.mismatch
-    ]
+    """Return a finding for each option measured against a declaration, whatever the dtypes."""
+    groups: dict[tuple, list[Measured]] = {}
+    for row in matrix.rows:
+        for cell in row.cells:
+            for item in filter(lambda item: item.mismatch, cell.measured):
+                key = row.field, cell.target, item.declared, item.option, item.known
+                groups.setdefault(key, []).append(item)
+    return [_mismatch(field, target, group) for (field, target, *_), group in groups.items()]
+
+
+def _mismatch(field: str, target: str, group: list[Measured]) -> Finding:
+    first = group[0]
+    dtypes = list(dict.fromkeys(item.dtype for item in group if item.dtype))
+    where = f" in {listed(dtypes)}" if dtypes else ""
+    why = f"; known: {known_text(first.known, first.upstream)}" if first.known else ""
+    return Finding(
+        kind="mismatch",
+        target=target,
+        sentence=f"{field} is declared {first.declared} and measured {first.option}{where}{why}.",
+        quote=cut(first.evidence, 300),
+        error=None,
+        cases=(),
+        rows=(),
+        field=field,
+        known=first.known,
+        upstream=first.upstream,
+    )
 
 
 def _quote(row: Row) -> str:

@@ -62,7 +62,7 @@ def differing(measured: tuple[Measured, ...], shown: Measured | None) -> tuple[M
         item
         for item in measured
         if shown and item.dtype != shown.dtype and item.option != UNDETERMINED
-        if item.option != shown.option or item.mismatch
+        if (item.option, item.mismatch) != (shown.option, shown.mismatch)
     )
 
 
@@ -74,6 +74,7 @@ def typeset(option: str) -> str:
 def _measured(record: dict, promised: str, source: str) -> Measured:
     option = option_name(record.get("option"))
     promised = option_name(record.get("declared")) or promised
+    agrees = option in (promised, UNDETERMINED) or record.get("verdict") == "conforms"
     known = mapping(record.get("known"))
     return Measured(
         dtype=plain(record.get("dtype")),
@@ -86,7 +87,7 @@ def _measured(record: dict, promised: str, source: str) -> Measured:
             (option_name(name), figure(safe_number(error)))
             for name, error in mapping(record.get("excluded")).items()
         ),
-        mismatch=option not in (promised, UNDETERMINED),
+        mismatch=not agrees,
         known=plain(known.get("what")),
         upstream=plain(known.get("upstream")),
     )

@@ -77,7 +77,7 @@ def _lead(targets, matrix: Matrix, findings, differences) -> str:
     first = f"BatchNorm leaves {count(parted + agreed, 'choice')} open, the conventions: {who}."
     rest = f"{count(left, 'finding')} {_are(left)} open" if left else "no finding is open"
     if known:
-        rest += f"; {known}{' more' if left else ''} {_are(known)} known and understood"
+        rest += f", {known}{' more' if left else ''} {_are(known)} known"
     return f"{first} {follow} a declared convention, not the canonical one; {rest}."
 
 

@@ -40,6 +40,8 @@ def with_unlisted(run: Run) -> list[dict]:
 def target_of(record: dict, header: dict) -> Target:
     """Read a target line; the header says which adapters are not the suite's own."""
     name = plain(record.get("target"))
+    label = name.rpartition(" @ ")[2]  # of one run among several
+    run = f" @ {label}" if label in mapping(header.get("machines")) else ""
     broken = mapping(record.get("broken"))
     place = [plain(record.get("device")), plain(record.get("mode"))]
     facts = {
@@ -55,7 +57,7 @@ def target_of(record: dict, header: dict) -> Target:
         name=name,
         implementation=facts["implementation"] or name,
         version=facts["version"],
-        place=" · ".join(filter(None, place)),
+        place=" · ".join(filter(None, place)) + run,
         facts=tuple((label, text) for label, text in facts.items() if text),
         broken=tuple((label, plain(text)) for label, text in broken.items()),
         command=_command(record, header),

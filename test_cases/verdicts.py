@@ -89,7 +89,7 @@ def verdict_records(
     hypotheses = diagnose_into(diagnosis, case, observation, judged)
     records = []
     for judgement in judged:
-        own = {}
+        own: dict[str, object] = {}
         if observation.log and judgement.verdict in FAILING:
             own["log"] = observation.log
         if judgement.verdict in DIAGNOSED:

@@ -12,7 +12,7 @@ from test_cases.cases import all_cases
 CASES = all_cases()
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=str)
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 def test_a_case_says_what_it_claims_and_why(case):
     """An id reads as words, a reason is one line, and its steps are known words."""
     assert re.fullmatch(r"[a-z0-9+.-]+", case.id), case.id

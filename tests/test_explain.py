@@ -139,6 +139,14 @@ def test_a_large_n_cannot_decide(saved):
     assert "the data cannot decide running_variance: " in text_of(one)
 
 
+def test_a_small_variance_cannot_decide(saved):
+    """Where the history is far greater than the batch's variance, n is not to blame."""
+    one = explained(saved(call(inputs((64, 1), 1, np.float32), 1)))
+    finding = next(finding for finding in one.findings if finding.what == "running_variance")
+    assert "unbiased" in {finding.option, *finding.alternatives}
+    assert finding.note == "the batch's variance is lost beside the running one in float32"
+
+
 def test_a_constant_input_cannot_decide(saved):
     """Where y is beta throughout, epsilon and its place are open, and the reason is told."""
     arrays = inputs((4, 3, 4), 1, np.float32)

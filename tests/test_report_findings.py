@@ -50,7 +50,7 @@ def test_known_finding_says_what_is_known(summary):
         "(https://github.com/google/flax/issues/1491)."
     )
     assert finding.quote.endswith("(error nan × bound)")  # that nothing explains it is not said
-    assert summary.lead.endswith("9 findings are open; 1 more is known and understood.")
+    assert summary.lead.endswith("9 findings are open, 1 more is known.")
 
 
 def test_one_unjudgeable_answer_breaks_no_target(run):

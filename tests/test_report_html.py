@@ -206,7 +206,8 @@ def test_command_shows_several_runs_as_one_page(two_runs):
     assert done.stdout == f"{two_runs[0] / 'index.html'}\n"
     page = (two_runs[0] / "index.html").read_text("utf-8")
     for word in ("pytorch-cpu-eager @ laptop", "pytorch-cpu-eager @ server", "150 verdicts",
-                 "2 runs", "2 kinds of machine", "machine of laptop", "cores 64"):  # fmt: skip
+                 "2 runs", "cpu · eager @ server", "2 kinds of machine",
+                 "machine of laptop", "cores 64"):  # fmt: skip
         assert word in page, word
     assert not (two_runs[1] / "index.html").exists()
 

@@ -129,6 +129,25 @@ def test_other_dtypes_show_where_they_differ(summary, run):
     assert not found.mismatch  # the ring is on the float16 line
 
 
+def test_dtypes_that_mismatch_alike_are_one_finding(run):
+    """Two dtypes, one declaration that does not hold; a further one adds no line to the cell."""
+    for record in run.measured[-2:]:
+        record |= {"option": "input_dtype", "declared": "float32"}
+    summary = summarize(run)
+    found = cell(summary, "statistics_dtype", "pytorch-cpu-eager")
+    assert (found.mismatch, found.differing) == (True, ())
+    assert [item.sentence for item in summary.findings if item.field == "statistics_dtype"] == [
+        "statistics_dtype is declared float32 and measured input_dtype in float32 and float16."
+    ]
+
+
+def test_options_that_agree_are_no_mismatch(run):
+    """A measured number that conforms to the declared one is not compared digit by digit."""
+    record = next(item for item in run.measured if item["field"] == "default_momentum")
+    record |= {"option": 0.1000001, "declared": 0.1, "verdict": "conforms"}
+    assert not cell(summarize(run), "default_momentum", "pytorch-cpu-eager").mismatch
+
+
 def test_hovering_says_how_it_is_known(summary):
     """Probe, numbers and excluded alternatives, one line for each dtype."""
     assert cell(summary, "variance_algorithm", "keras-cpu-eager").hover == (

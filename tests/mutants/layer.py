@@ -23,7 +23,7 @@ CORRECT = {
     "variance_algorithm": "two_pass",
     "summation": "blocked",
     "arithmetic": "widened",
-    "statistics_dtype": "float32",
+    "statistics_dtype": "widened",
     "single_value": "beta",
     "empty_batch": "keeps",
     "zero_epsilon": "accepts",
@@ -81,7 +81,7 @@ class Mutant:
         if knobs["arithmetic"] == "input_dtype" and self.dtype.itemsize == 2:
             self.work = self.dtype.type
         self.kept = {
-            "float32": np.float64 if layer.dtype == "float64" else np.float32,
+            "widened": np.float64 if layer.dtype == "float64" else np.float32,
             "input_dtype": self.dtype,
             "always_float32": np.float32,
         }[knobs["statistics_dtype"]]
