@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -123,9 +122,13 @@ class Question:
                 None if array is None else np.take(array, channels, axis if array.ndim > 1 else 0)
             )
 
-        vectors = ("gamma", "beta", "running_mean", "running_var")
-        own: dict[str, Any] = {name: pick(getattr(self.layer, name)) for name in vectors}
-        layer = replace(self.layer, **own)
+        layer = replace(
+            self.layer,
+            gamma=pick(self.layer.gamma),
+            beta=pick(self.layer.beta),
+            running_mean=pick(self.layer.running_mean),
+            running_var=pick(self.layer.running_var),
+        )
         steps = [replace(step, x=pick(step.x), dy=pick(step.dy)) for step in self.steps]
         answers = [
             {name: pick(array) for name, array in answer.items()} for answer in self.answered.steps
