@@ -93,8 +93,11 @@ class Question:
         for step, answer in zip(self.steps, self.answered.steps, strict=False):
             if step.training is not False:
                 return layer, step, answer
-            kept = {name: answer.get(name) for name in ("running_mean", "running_var")}
-            layer = replace(layer, **kept)
+            layer = replace(
+                layer,
+                running_mean=answer.get("running_mean"),
+                running_var=answer.get("running_var"),
+            )
         return None
 
     def worst_part(self) -> "Question":
