@@ -5,11 +5,11 @@ import json
 import sys
 from collections.abc import Sequence
 
-from reference.comparison import compare
-from reference.dump_checks import OPTIONAL, REQUIRED
-from reference.dumps import Dump, DumpError, read_dump
-from reference.explain import explain
-from reference.explain_text import comparison_text, document_of, text_of
+from reference.dumps.checks import OPTIONAL, REQUIRED
+from reference.dumps.comparison import compare
+from reference.dumps.explain import explain
+from reference.dumps.reading import Dump, DumpError, read_dump
+from reference.dumps.text import comparison_text, document_of, text_of
 
 EXPLAINED, NOTHING_FITS, BAD_INPUT = 0, 1, 2
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reference.dumps import read_dump
-from reference.explain import explain
+from reference.dumps.explain import explain
+from reference.dumps.reading import read_dump
 
 ROOT = Path(__file__).parent.parent
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reference.comparison import Comparison
 from reference.conventions import CONVENTIONS, QUESTIONS
-from reference.dumps import Dump
-from reference.explain import Explained, Finding
-from reference.named_conventions import PAPER
+from reference.dumps.comparison import Comparison
+from reference.dumps.explain import Explained, Finding
+from reference.dumps.named_conventions import PAPER
+from reference.dumps.reading import Dump
 
 SCHEMA = 1
 HEADER = ("what", "finding", "error/bound", "what else")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reference.dumps import Dump
+from reference.dumps.reading import Dump
 
 
 def reason(name: str, dump: Dump, option: str = "", alternatives: Sequence[str] = ()) -> str:

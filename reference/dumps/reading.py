@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reference.dump_checks import (
+from reference.dumps.checks import (
     GRADIENTS,
     NEEDS,
     OPTIONAL,
@@ -78,9 +78,9 @@ class Dump:
         """The option of the convention `statistics_dtype` that the stored vectors show."""
         kept = {self.answer[name].dtype.name for name in RUNNING if name in self.answer}
         if self.dtype == "float64":
-            return "always_float32" if "float32" in kept else "float32"
+            return "always_float32" if "float32" in kept else "widened"
         kept |= {self.answer[name].dtype.name for name in GRADIENTS[1:] if name in self.answer}
-        return "input_dtype" if "float16" in kept else "float32"
+        return "input_dtype" if "float16" in kept else "widened"
 
     def layer(self, epsilon: float, weight: float) -> Layer:
         """Return the layer of the call with these numbers; `weight` is that of the batch."""

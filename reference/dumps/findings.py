@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reference.conventions import CONVENTIONS, QUESTIONS
-from reference.dump_checks import GRADIENTS, RUNNING
-from reference.dump_fitting import Number
-from reference.dump_search import FIELDS, RUNNING_FIELDS, Branch, Fit
-from reference.dumps import Dump
-from reference.undecided import reason
+from reference.dumps.checks import GRADIENTS, RUNNING
+from reference.dumps.fitting import Number
+from reference.dumps.reading import Dump
+from reference.dumps.search import FIELDS, RUNNING_FIELDS, Branch, Fit
+from reference.dumps.undecided import reason
 
 NAMED_NUMBERS = 3
 """So many round numbers are named where more fit."""

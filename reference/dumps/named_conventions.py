@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from reference.conventions import CANONICAL, Conventions
-from reference.dump_search import FIELDS, Fit
+from reference.dumps.search import FIELDS, Fit
 
 
 @dataclass(frozen=True)

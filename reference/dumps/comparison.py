@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from reference.conventions import CONVENTIONS
-from reference.dump_search import FIELDS
-from reference.explain import Explained
-from reference.named_conventions import PAPER, Named
+from reference.dumps.explain import Explained
+from reference.dumps.named_conventions import PAPER, Named
+from reference.dumps.search import FIELDS
 
 CONVERT = {
     ("running_variance", "unbiased", "biased"): (

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from reference.conventions import CANONICAL, CONVENTIONS, Conventions
-from reference.dump_checks import GRADIENTS, RUNNING
-from reference.dump_fitting import Number, fit_epsilon, fit_weight
-from reference.dumps import Dump
+from reference.dumps.checks import GRADIENTS, RUNNING
+from reference.dumps.fitting import Number, fit_epsilon, fit_weight
+from reference.dumps.reading import Dump
 from reference.expected import expect
 from reference.judgement import error_over_bound
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reference.diagnosis import describe, diagnose
-from reference.dump_checks import GRADIENTS
-from reference.dump_search import FAR, FIELDS, Branch, Fit, search
-from reference.dumps import Dump
+from reference.dumps.checks import GRADIENTS
+from reference.dumps.findings import Finding, findings_of
+from reference.dumps.named_conventions import Match, followed
+from reference.dumps.reading import Dump
+from reference.dumps.search import FAR, FIELDS, Branch, Fit, search
 from reference.expected import Expected
-from reference.findings import Finding, findings_of
 from reference.judgement import Answered, error_over_bound
-from reference.named_conventions import Match, followed
 from reference.question import Question
 
 ONE_PASS = {"variance_algorithm": "one_pass"}

@@ -10,8 +10,8 @@ import numpy as np
 
 from reference.batch_norm import Forward, batch_norm, channel_major
 from reference.conventions import Conventions
-from reference.dump_checks import RUNNING
-from reference.dumps import Dump
+from reference.dumps.checks import RUNNING
+from reference.dumps.reading import Dump
 from reference.error_bound import Precision, forward_bound
 
 FUSED_EPSILON = 1.001e-5

@@ -1,0 +1,1 @@
+"""For people who only have arrays: what reproduces a dump, and whose conventions those are."""
