@@ -36,11 +36,11 @@ class TargetDiagnosis:
     def conforms(self, question: Question) -> None:
         """Add a case that conforms: it may refute what would explain others."""
         if question.steps and question.steps[0].x.size <= LARGEST_WITNESS:
-            self._conforming.append(question)
+            self._conforming.append(replace(question))  # without what it had computed
 
     def violates(self, case: str, question: Question) -> list[Hypothesis]:
         """Add a case that violates, and return what would explain it, taken alone."""
-        self._violating[case] = question
+        self._violating[case] = replace(question)
         self._candidates[case] = diagnose(question)
         return self._candidates[case]
 

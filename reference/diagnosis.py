@@ -1,10 +1,10 @@
 """Why a layer is outside its bounds: the hypotheses under which every tensor of a case fits.
 
 The search goes from the simple to the far-fetched and stops where something fits: one convention
-changed, a number other than the declared one or a known fault; two conventions changed; a looser
-bound, which explains any noise and is therefore asked last. It first looks at the channels that are
-worst, where a hypothesis fails fast, and holds what is left against the whole case. (A channel's
-statistics depend on that channel alone; hypotheses that mix channels go to the whole case at once.)
+changed, a number other than the declared one or a known fault; a looser bound, which explains any
+noise and therefore comes after those; two conventions changed. It first looks at the channels that
+are worst, where a hypothesis fails fast, and holds what is left against the whole case. (Statistics
+of a channel depend on it alone; hypotheses that mix channels go to the whole case at once.)
 """
 
 import itertools
@@ -56,8 +56,8 @@ def diagnose(question: Question) -> list[Hypothesis]:
         + search.other_axis()
         + search.fitted_numbers()
         + search.faults()
-        or search.two_conventions(("values", "behaviour"))
         or search.looser_bound()
+        or search.two_conventions(("values", "behaviour"))
         or search.two_conventions(("values", "behaviour", "bound"))
     )
 

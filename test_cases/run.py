@@ -13,17 +13,22 @@ from reference.consistency import TargetDiagnosis
 from reports import html
 from reports.records import RecordsError, read_stopped
 from test_cases.cases import all_cases
+from test_cases.expectations import Expectations
 from test_cases.known import mark_known, read_known, unfit, write_known
 from test_cases.measured import measured_records
 from test_cases.probes import PROBES
 from test_cases.recording import Recording
 from test_cases.smoke import SMOKE, request_of
 from test_cases.verdicts import (
+    add_diagnosis,
     case_record,
+    diagnose_into,
     explanation_records,
     fails,
+    judgements,
     target_record,
     verdict_records,
+    violates,
 )
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
@@ -67,6 +72,8 @@ class Suite:
         self.host: Host | None = None
         self.hellos: dict = {}
         self.diagnoses: dict[str, TargetDiagnosis] = {}
+        self.expectations = Expectations()
+        self.examples: dict[tuple[str, str], int] = {}
         self.report: Path | None = None
         self.trouble: list[str] = []
         self.judged: set[tuple[str, str]] = set()
@@ -109,10 +116,23 @@ class Suite:
             self.hellos[target.name] = self.host.greeting(target)
         hello = self.hellos[target.name]
         observation = self.host.observe(target, case.id)
-        diagnosis = self.diagnoses.setdefault(target.name, TargetDiagnosis())
-        verdicts = verdict_records(case, target, hello, observation, diagnosis)
+        judged = judgements(case, observation, self.expectations)
+        verdicts = verdict_records(case, target, hello, observation, judged)
         mark_known(verdicts, self.known)
+        if self._worth_diagnosing(target, verdicts):
+            diagnosis = self.diagnoses.setdefault(target.name, TargetDiagnosis())
+            add_diagnosis(verdicts, diagnose_into(diagnosis, case, observation, judged))
         return [target_record(target, hello), case_record(case), *verdicts]
+
+    def _worth_diagnosing(self, target, verdicts) -> bool:
+        """Say whether a case is to be diagnosed: of what is known, a few examples are enough."""
+        whats = {record.get("known", {}).get("what", "") for record in verdicts if violates(record)}
+        worth = not whats or "" in whats
+        for what in whats:
+            seen = self.examples.get((target.name, what), 0)
+            self.examples[target.name, what] = seen + 1
+            worth = worth or seen < KNOWN_EXAMPLES
+        return worth
 
     def measured_records(self, target):
         """Run the probes on one target and measure its conventions; return its records."""
@@ -163,6 +183,9 @@ class Suite:
         else:
             print(line, file=sys.__stderr__)
 
+
+KNOWN_EXAMPLES = 2
+"""How many cases of a known divergence are diagnosed on one target."""
 
 NOTHING_LEFT = 5  # pytest's status where no test was run
 

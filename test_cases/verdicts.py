@@ -1,6 +1,6 @@
 """From a target's answer to records: judge every tensor, and say it in the records' words."""
 
-from dataclasses import replace
+from functools import partial
 
 from adapters.harness.observation import Observation
 from adapters.harness.registry import Target
@@ -11,6 +11,7 @@ from reference.expected import FORMULAS, TENSORS
 from reference.judgement import Answered, Judgement, judge
 from reference.question import Question
 from test_cases.case import Case
+from test_cases.expectations import Expectations
 
 WITHOUT_TENSORS = ("declined", "crashed", "timed out", "broken adapter", "not run")
 DIAGNOSED = ("violates", "raised")
@@ -20,6 +21,11 @@ FAILING = ("violates", "raised", "crashed", "timed out", "broken adapter", "not 
 def fails(record: dict) -> bool:
     """Say whether a verdict record fails its test: a failing verdict that is not known."""
     return record["verdict"] in FAILING and "known" not in record
+
+
+def violates(record: dict) -> bool:
+    """Say whether a verdict record is one that is diagnosed."""
+    return record["verdict"] in DIAGNOSED
 
 
 def vocabulary() -> dict:
@@ -75,27 +81,18 @@ def verdict_records(
     target: Target,
     hello: dict | Observation,
     observation: Observation,
-    diagnosis: TargetDiagnosis,
+    judged: list[Judgement],
 ) -> list[dict]:
-    """Judge a target's answer to a case, and add it to the target's diagnosis; one record a
-    verdict."""
+    """Return one record for each verdict on a target's answer to a case."""
     version = version_of(target, hello)
     subject = f"{target.name} {case.id}"
     told = [
         {"field": field, "option": option, "source": source}
         for field, (option, source) in observation.conventions.items()
     ]
-    judged = judgements(case, observation)
-    hypotheses = diagnose_into(diagnosis, case, observation, judged)
     records = []
     for judgement in judged:
-        own: dict[str, object] = {}
-        if observation.log and judgement.verdict in FAILING:
-            own["log"] = observation.log
-        if judgement.verdict in DIAGNOSED:
-            own["diagnosis"] = list(map(str, hypotheses))
-            detail = judgement.detail and judgement.detail + "; "
-            judgement = replace(judgement, detail=detail + describe(hypotheses))
+        log = {"log": observation.log} if observation.log and judgement.verdict in FAILING else {}
         records.append(
             {
                 "kind": "verdict",
@@ -113,13 +110,15 @@ def verdict_records(
                 "formula": judgement.formula,
                 "conventions": told,
                 "worst": _worst(judgement),
-                **own,
+                **log,
             }
         )
     return records
 
 
-def judgements(case: Case, observation: Observation) -> list[Judgement]:
+def judgements(
+    case: Case, observation: Observation, expectations: Expectations | None = None
+) -> list[Judgement]:
     """Return the verdicts on one answer, tensor by tensor where there are tensors."""
     if observation.ended in WITHOUT_TENSORS:
         number = len(observation.steps)
@@ -131,7 +130,8 @@ def judgements(case: Case, observation: Observation) -> list[Judgement]:
     if observation.ended == "answered" and len(observation.steps) != len(case.steps):
         detail = f"{len(observation.steps)} answers to {len(case.steps)} steps"
         return [Judgement("broken adapter", "", 0, detail=detail)]
-    return judge(case.layer(), case.inputs(), _answered(observation), declared, case.exact)
+    known = partial(expectations.of, case) if expectations else None
+    return judge(case.layer(), case.inputs(), _answered(observation), declared, case.exact, known)
 
 
 def diagnose_into(
@@ -145,6 +145,14 @@ def diagnose_into(
         return diagnosis.violates(case.id, question)
     diagnosis.conforms(question)
     return []
+
+
+def add_diagnosis(records: list[dict], hypotheses: list[Hypothesis]) -> None:
+    """Say in the records of violations what would explain them."""
+    for record in records:
+        if record["verdict"] in DIAGNOSED:
+            record["diagnosis"] = list(map(str, hypotheses))
+            record["message"] += f"; {describe(hypotheses)}"
 
 
 def question_of(case: Case, observation: Observation) -> Question:
