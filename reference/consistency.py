@@ -32,16 +32,25 @@ class TargetDiagnosis:
         self._violating: dict[str, Question] = {}
         self._candidates: dict[str, list[Hypothesis]] = {}
         self._conforming: list[Question] = []
+        self._found: dict[str, Hypothesis] = {}
 
     def conforms(self, question: Question) -> None:
         """Add a case that conforms: it may refute what would explain others."""
         if question.steps and question.steps[0].x.size <= LARGEST_WITNESS:
             self._conforming.append(replace(question))  # without what it had computed
 
-    def violates(self, case: str, question: Question) -> list[Hypothesis]:
-        """Add a case that violates, and return what would explain it, taken alone."""
+    def violates(self, case: str, question: Question, known: bool = False) -> list[Hypothesis]:
+        """Add a case that violates, and return what would explain it, taken alone.
+
+        For a violation that is `known` to have the reason of others, what explained those is tried
+        first, and is enough; but no looser bound, which explains what it should not.
+        """
         self._violating[case] = replace(question)
-        self._candidates[case] = diagnose(question)
+        fitting: list[Hypothesis] = []
+        if known:
+            fitting = [one for one in self._found.values() if holds(str(one), question)]
+        self._candidates[case] = fitting or diagnose(question)
+        self._found.update({str(one): one for one in self._candidates[case] if not _loosens(one)})
         return self._candidates[case]
 
     def explanations(self) -> list[Explanation]:
@@ -128,6 +137,11 @@ class TargetDiagnosis:
         if name not in FAULTS and not fields <= CONVENTIONS.keys():
             return False
         return any(not holds(name, question) for question in self._conforming)
+
+
+def _loosens(hypothesis: Hypothesis) -> bool:
+    fields = [part.partition("=")[0] for part in hypothesis.name.split(", ")]
+    return any(field in CONVENTIONS and CONVENTIONS[field].changes == "bound" for field in fields)
 
 
 def _agreeing(intervals: dict[str, Interval]) -> tuple[list[str], Interval]:

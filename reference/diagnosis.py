@@ -152,7 +152,7 @@ class _Search:
             if not trained or not self.violated <= touches:
                 continue
             interval = fit(*trained, self.whole.declared)
-            if not interval or interval.high < 0:
+            if not interval or interval.high < 0 or self._is_declared(field, interval):
                 continue
             if any(self.fits_with(field, number) for number in interval.samples()):
                 own = self.whole.layer
@@ -160,6 +160,16 @@ class _Search:
                     found.append(fitted(f"default_{field}", interval))
                 found.append(fitted(field, interval))
         return found
+
+    def _is_declared(self, field: str, interval: Interval) -> bool:
+        """Say whether an interval holds the number that the layer was given, or its default."""
+        layer, declared = self.whole.layer, self.whole.declared
+        number = getattr(layer, field)
+        if field == "momentum" and layer.raw_momentum is not None:
+            number = declared.weight_of_batch(layer.raw_momentum)
+        if number is None:
+            number = getattr(declared, f"default_{field}")
+        return interval.low <= number <= interval.high
 
     def fits_with(self, field: str, number: float) -> bool:
         """Say whether another epsilon or momentum fits the whole case."""

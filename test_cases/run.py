@@ -73,7 +73,6 @@ class Suite:
         self.hellos: dict = {}
         self.diagnoses: dict[str, TargetDiagnosis] = {}
         self.expectations = Expectations()
-        self.examples: dict[tuple[str, str], int] = {}
         self.report: Path | None = None
         self.trouble: list[str] = []
         self.judged: set[tuple[str, str]] = set()
@@ -119,20 +118,10 @@ class Suite:
         judged = judgements(case, observation, self.expectations)
         verdicts = verdict_records(case, target, hello, observation, judged)
         mark_known(verdicts, self.known)
-        if self._worth_diagnosing(target, verdicts):
-            diagnosis = self.diagnoses.setdefault(target.name, TargetDiagnosis())
-            add_diagnosis(verdicts, diagnose_into(diagnosis, case, observation, judged))
+        diagnosis = self.diagnoses.setdefault(target.name, TargetDiagnosis())
+        known = all("known" in record for record in verdicts if violates(record))
+        add_diagnosis(verdicts, diagnose_into(diagnosis, case, observation, judged, known))
         return [target_record(target, hello), case_record(case), *verdicts]
-
-    def _worth_diagnosing(self, target, verdicts) -> bool:
-        """Say whether a case is to be diagnosed: of what is known, a few examples are enough."""
-        whats = {record.get("known", {}).get("what", "") for record in verdicts if violates(record)}
-        worth = not whats or "" in whats
-        for what in whats:
-            seen = self.examples.get((target.name, what), 0)
-            self.examples[target.name, what] = seen + 1
-            worth = worth or seen < KNOWN_EXAMPLES
-        return worth
 
     def measured_records(self, target):
         """Run the probes on one target and measure its conventions; return its records."""
@@ -183,9 +172,6 @@ class Suite:
         else:
             print(line, file=sys.__stderr__)
 
-
-KNOWN_EXAMPLES = 2
-"""How many cases of a known divergence are diagnosed on one target."""
 
 NOTHING_LEFT = 5  # pytest's status where no test was run
 

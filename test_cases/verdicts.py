@@ -135,14 +135,18 @@ def judgements(
 
 
 def diagnose_into(
-    diagnosis: TargetDiagnosis, case: Case, observation: Observation, judged: list[Judgement]
+    diagnosis: TargetDiagnosis,
+    case: Case,
+    observation: Observation,
+    judged: list[Judgement],
+    known: bool = False,
 ) -> list[Hypothesis]:
     """Add a judged case to the diagnosis of its target; return what would explain it alone."""
     if any(one.verdict in WITHOUT_TENSORS for one in judged):
         return []
     question = question_of(case, observation)
     if any(one.verdict in DIAGNOSED for one in judged):
-        return diagnosis.violates(case.id, question)
+        return diagnosis.violates(case.id, question, known)
     diagnosis.conforms(question)
     return []
 
