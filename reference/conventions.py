@@ -169,8 +169,8 @@ class Conventions:
         "bound",
         "half precision is computed in",
         {
-            "widened": "float32 at least",
-            "input_dtype": "the half-precision format itself",
+            "widened": "float32 at least, and rounded once at the end",
+            "input_dtype": "half precision, throughout or with results in between rounded to it",
         },
         touches="y dx dgamma dbeta running_mean running_var",
     )

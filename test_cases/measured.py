@@ -9,6 +9,8 @@ from reference.measurement import Measured, measure
 from test_cases.probes import PROBES
 from test_cases.verdicts import names_of, question_of, version_of
 
+UNDECLARED = "not declared: assumed by the suite"
+
 
 def measured_records(
     target: Target, hello: dict | Observation, observations: Mapping[str, Observation]
@@ -37,7 +39,7 @@ def _declared(one: Measured, hello: dict, observations) -> tuple[object, str]:
         conventions = observations[one.probe].conventions
     else:
         conventions = hello["conventions"]
-    return conventions.get(one.field, (getattr(CANONICAL, one.field), "the paper"))
+    return conventions.get(one.field, (getattr(CANONICAL, one.field), UNDECLARED))
 
 
 def _record(one: Measured, target: Target, version: str, declared: tuple[object, str]) -> dict:

@@ -18,7 +18,7 @@ def test_the_tutorials_layer_gets_its_verdicts(tmp_path):
     adapter = tmp_path / "my_layer.py"
     adapter.write_text("\n".join(blocks), encoding="utf-8")
     options = [f"--adapter={adapter}", f"--python=my-layer={sys.executable}"]
-    options += [f"--report={tmp_path / 'report'}", "--dtype", "float16,float32"]
+    options += [f"--report={tmp_path / 'report'}"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
         cwd=ROOT,
