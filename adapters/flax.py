@@ -2,9 +2,12 @@
 # requires-python = ">=3.11"
 # dependencies = ["flax==0.12.8", "jax==0.10.2", "numpy==2.4.6", "ml_dtypes==0.6.0"]
 #
+# [tool.uv]
+# exclude-newer = "2026-11-20T00:00:00Z"
+#
 # [tool.batchnorm-conformance]
 # package = "flax"
-# devices = ["cpu", "cuda"]
+# devices = ["cpu", "gpu"]
 # modes = ["jit", "eager"]
 # ///
 """Flax: `flax.linen.BatchNorm` on JAX."""
@@ -28,7 +31,7 @@ def hello():
     versions = {"flax": flax.__version__, "jax": jax.__version__, "numpy": np.__version__}
     devices = ["cpu"]
     with contextlib.suppress(RuntimeError):  # JAX raises where it has no such platform
-        devices += ["cuda"] if jax.devices("cuda") else []
+        devices += ["gpu"] if jax.devices("gpu") else []
     return {"versions": versions, "devices": devices}
 
 

@@ -2,6 +2,9 @@
 # requires-python = ">=3.8,<3.12"
 # dependencies = ["mxnet==1.9.1", "numpy==1.23.5"]
 #
+# [tool.uv]
+# exclude-newer = "2026-11-20T00:00:00Z"
+#
 # [tool.batchnorm-conformance]
 # package = "mxnet"
 # devices = ["cpu", "gpu"]

@@ -2,6 +2,9 @@
 # requires-python = ">=3.11"
 # dependencies = ["keras==3.15.1", "tensorflow==2.21.0", "numpy==2.4.6", "ml_dtypes==0.6.0"]
 #
+# [tool.uv]
+# exclude-newer = "2026-11-20T00:00:00Z"
+#
 # [tool.batchnorm-conformance]
 # package = "keras"
 # devices = ["cpu", "gpu"]

@@ -2,9 +2,12 @@
 # requires-python = ">=3.10"
 # dependencies = ["torch==2.13.0", "numpy==2.4.6", "ml_dtypes==0.6.0"]
 #
+# [tool.uv]
+# exclude-newer = "2026-11-20T00:00:00Z"
+#
 # [tool.batchnorm-conformance]
 # package = "torch"
-# devices = ["cpu", "cuda"]
+# devices = ["cpu", "gpu"]
 # modes = ["eager"]
 # ///
 """PyTorch: `torch.nn.BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d`, by the rank of the input."""
@@ -23,7 +26,7 @@ FUNCTIONAL = "torch/nn/functional.py, batch_norm"
 
 
 def hello():
-    devices = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
+    devices = ["cpu"] + (["gpu"] if torch.cuda.is_available() else [])
     return {"versions": {"torch": torch.__version__, "numpy": np.__version__}, "devices": devices}
 
 
@@ -38,6 +41,10 @@ def conventions(layer, shape):
         # Module.to(dtype) converts buffers with the parameters.
         declared["statistics_dtype"] = ("input_dtype", "torch/nn/modules/module.py, Module.to")
     return declared
+
+
+def device_of(layer):
+    return "cuda" if layer.device == "gpu" else layer.device
 
 
 def to_torch(array, device):
@@ -61,7 +68,7 @@ def build(layer, x_rank, channels):
         options["momentum"] = layer.raw_momentum
     options = {name: value for name, value in options.items() if value is not None}
     module = CLASSES[layer.layer_rank or x_rank](channels, **options)
-    module = module.to(layer.device, getattr(torch, layer.dtype))
+    module = module.to(device_of(layer), getattr(torch, layer.dtype))
     given = {
         "weight": layer.gamma,
         "bias": layer.beta,
@@ -79,7 +86,7 @@ def run(layer, steps):
     module = build(layer, steps[0].x.ndim, steps[0].x.shape[axis])
     for step in steps:
         # Moving the axis without copying gives the strides of torch.channels_last.
-        x = to_torch(step.x, layer.device).movedim(axis, 1)
+        x = to_torch(step.x, device_of(layer)).movedim(axis, 1)
         x.requires_grad_(step.dy is not None)
         if step.training is not None:
             module.train(step.training)
@@ -87,7 +94,7 @@ def run(layer, steps):
         y = module(x)
         answer = {"y": to_numpy(y.movedim(1, axis))}
         if step.dy is not None:
-            y.backward(to_torch(step.dy, layer.device).movedim(axis, 1))
+            y.backward(to_torch(step.dy, device_of(layer)).movedim(axis, 1))
             answer["dx"] = to_numpy(x.grad.movedim(1, axis))
             answer["dgamma"] = to_numpy(module.weight.grad)
             answer["dbeta"] = to_numpy(module.bias.grad)

@@ -70,6 +70,7 @@ def environment_folder(one: Implementation) -> Path:
     decides = {
         "dependencies": one.dependencies,
         "requires_python": one.requires_python,
+        "exclude_newer": one.exclude_newer,
         "platform": [platform.system(), platform.machine()],
         "torch_backend": os.environ.get("UV_TORCH_BACKEND"),
     }
@@ -139,7 +140,8 @@ def _build(one: Implementation, folder: Path, stopped: threading.Event) -> None:
     commands = [[uv, "venv", "--no-project", "--python", _python_request(one), str(folder)]]
     if one.dependencies:
         python = str(interpreter_in(folder))
-        commands.append([uv, "pip", "install", "--python", python, *one.dependencies])
+        date = ["--exclude-newer", one.exclude_newer] if one.exclude_newer else []
+        commands.append([uv, "pip", "install", "--python", python, *date, *one.dependencies])
     with log_path.open("w+", encoding="utf-8", errors="replace") as log:
         for command in commands:
             log.write(f"$ {' '.join(command)}\n")

@@ -25,6 +25,9 @@ class UsageError(Exception):
 class Implementation:
     """One adapter: a file, and what its header says. `specifier` asks for another version.
 
+    `exclude_newer` is a date: with the pins of the header it makes an environment that can be built
+    again. It goes with the header's own version only.
+
     One without a header has no environment of its own: it runs in the interpreter of the suite.
     """
 
@@ -35,6 +38,7 @@ class Implementation:
     requires_python: str
     devices: tuple[str, ...]
     modes: tuple[str, ...]
+    exclude_newer: str = ""
     specifier: str = ""
     has_environment: bool = True
 
@@ -88,6 +92,7 @@ def read_implementation(path: Path) -> Implementation:
         requires_python=header.get("requires-python", ""),
         devices=tuple(own.get("devices", ("cpu",))),
         modes=tuple(own.get("modes", ("eager",))),
+        exclude_newer=header.get("tool", {}).get("uv", {}).get("exclude-newer", ""),
     )
 
 
@@ -181,7 +186,7 @@ def _with_version(one: Implementation, specifier: str) -> Implementation:
         one.package + specifier if Requirement(text).name == one.package else text
         for text in one.dependencies
     )
-    return replace(one, dependencies=dependencies, specifier=specifier)
+    return replace(one, dependencies=dependencies, specifier=specifier, exclude_newer="")
 
 
 def _unknown(what: str, wish: str, valid: list[str]) -> UsageError:
