@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reports.evidence import FAILING, Row, assigned, error_key, worst_first
 from reports.explanations import Causes
 from reports.matrix import Matrix
-from reports.measured import Measured
+from reports.measured import Measured, assumed
 from reports.records import VERDICTS, Run
 from reports.text import count, cut, figure, listed, mapping, plain
 
@@ -19,6 +19,7 @@ TENSOR_GROUPS = {
     "running_mean": "running statistics",
     "running_var": "running statistics",
 }
+UNREPORTED = "not reported"
 KINDS = ("broken adapter", "crashed", "timed out", "not run", "violates", "raised", "mismatch")
 """The kinds of finding, the gravest first."""
 
@@ -39,7 +40,8 @@ class Finding:
 
     `quote` is the message of the worst verdict. `field` names the convention of a mismatch and
     is "" for every other kind. `known` says why a violation is expected, and `upstream` where it
-    is reported; both are "" where nobody knows yet.
+    is reported; both are "" where nobody knows yet. `assumed` marks a mismatch with an option that
+    nobody declares.
     """
 
     kind: str
@@ -52,6 +54,12 @@ class Finding:
     field: str = ""
     known: str = ""
     upstream: str = ""
+    assumed: bool = False
+
+    @property
+    def unreported(self) -> bool:
+        """Whether it is known, but not to those who could mend it."""
+        return self.upstream.startswith(UNREPORTED)
 
 
 @dataclass(frozen=True)
@@ -170,7 +178,7 @@ def _violation(group: list[Row], where: str) -> str:
 
 def _why(row: Row, cause: str) -> str:
     if row.known:
-        return f"; known: {known_text(row.known, row.upstream)}"
+        return _known(row.known, row.upstream)
     return f"; explained by {cause}" if cause else ""
 
 
@@ -178,6 +186,11 @@ def known_text(what: str, upstream: str) -> str:
     """Return what is known, with the place where it is reported."""
     what = what.rstrip(".")
     return f"{what} ({upstream})" if upstream else what
+
+
+def _known(what: str, upstream: str) -> str:
+    """Return what is known; that nobody reported it is said once, above the findings."""
+    return f"; known: {known_text(what, '' if upstream.startswith(UNREPORTED) else upstream)}"
 
 
 def _make(kind: str, target: str, sentence: str, quote: str, group: list[Row]) -> Finding:
@@ -210,11 +223,12 @@ def _mismatch(field: str, target: str, group: list[Measured]) -> Finding:
     first = group[0]
     dtypes = list(dict.fromkeys(item.dtype for item in group if item.dtype))
     where = f" in {listed(dtypes)}" if dtypes else ""
-    why = f"; known: {known_text(first.known, first.upstream)}" if first.known else ""
+    why = _known(first.known, first.upstream) if first.known else ""
+    promise = f"{first.promise}, " if assumed(first.source) else f"declared {first.declared} and "
     return Finding(
         kind="mismatch",
         target=target,
-        sentence=f"{field} is declared {first.declared} and measured {first.option}{where}{why}.",
+        sentence=f"{field} is {promise}measured {first.option}{where}{why}.",
         quote=cut(first.evidence, 300),
         error=None,
         cases=(),
@@ -222,6 +236,7 @@ def _mismatch(field: str, target: str, group: list[Measured]) -> Finding:
         field=field,
         known=first.known,
         upstream=first.upstream,
+        assumed=assumed(first.source),
     )
 
 

@@ -4,7 +4,16 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from reports.evidence import Row, declared, option_name
-from reports.measured import UNDETERMINED, Measured, differing, measured_of, shown_of, typeset
+from reports.measured import (
+    UNDETERMINED,
+    Measured,
+    assumed,
+    differing,
+    measured_of,
+    promise,
+    shown_of,
+    typeset,
+)
 from reports.records import Run
 from reports.text import mapping, option_text, plain
 
@@ -14,6 +23,8 @@ GROUPS = {
     "behaviour": "what happens at the edges",
     "bound": "how exact the numbers are",
 }
+LABELS = {"bound": "rounding"}
+"""What a group is called on the page, where its own name says too little."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +33,9 @@ class Cell:
 
     `origin` is "measured", "undetermined" (the probes cannot decide; `reason` says why),
     "declared", "canonical" (nothing else declared) or "" (unknown). `differing` is what was
-    measured otherwise in other dtypes. `confirmed` are the ids of the cases whose values depend on
-    it and came out as it says.
+    measured otherwise in other dtypes. `side` counts the options of a row without a
+    majority from 1, so that cells that agree look alike; it is 0 elsewhere. `confirmed` are the
+    ids of the cases whose values depend on it and came out as it says.
     """
 
     target: str
@@ -34,6 +46,7 @@ class Cell:
     source: str
     outlier: bool = False
     mismatch: bool = False
+    side: int = 0
     reason: str = ""
     measured: tuple[Measured, ...] = ()
     differing: tuple[Measured, ...] = ()
@@ -43,6 +56,13 @@ class Cell:
     def vote(self) -> str:
         """The option that counts for a majority: none where the probes cannot decide."""
         return "" if self.origin == "undetermined" else self.option
+
+    @property
+    def promise(self) -> str:
+        """The declared option, or the one that the suite assumes, in words."""
+        if assumed(self.source):
+            return promise(self.declared, self.source)
+        return f"declared: {typeset(self.declared)}"
 
     @property
     def hover(self) -> str:
@@ -79,6 +99,11 @@ class MatrixRow:
         return len(options) > 1 or wrong or any(one != told[0] for one in told)
 
     @property
+    def split(self) -> bool:
+        """Whether three targets or more differ without a majority."""
+        return any(cell.side for cell in self.cells)
+
+    @property
     def agreed(self) -> tuple[Cell, ...]:
         """The cells that say something, those that are known first."""
         cells = [cell for cell in self.cells if cell.option]
@@ -92,6 +117,10 @@ class MatrixGroup:
     changes: str
     meaning: str
     rows: tuple[MatrixRow, ...]
+
+    @property
+    def label(self) -> str:
+        return LABELS.get(self.changes, self.changes)
 
 
 @dataclass(frozen=True)
@@ -148,6 +177,11 @@ def majority_of(options: list[str]) -> str:
     return option if votes > len(options) / 2 else ""
 
 
+def _sides(votes: list[str]) -> dict[str, int]:
+    """Number the options, the most shared first: the style tints four of them apart."""
+    return {option: at for at, (option, _) in enumerate(Counter(votes).most_common(), 1)}
+
+
 def _confirmed(rows: tuple[Row, ...]) -> dict[tuple[str, str], dict[str, None]]:
     found: dict[tuple[str, str], dict[str, None]] = {}
     for row in rows:
@@ -165,7 +199,9 @@ def _matrix_row(name: str, about: dict, targets, measured, confirmed) -> MatrixR
     for target in targets:
         key = name, plain(target.get("target"))
         cells.append(_cell(key, target, canonical, dict(options), measured.get(key, ()), confirmed))
-    majority = majority_of([cell.vote for cell in cells if cell.vote])
+    votes = [cell.vote for cell in cells if cell.vote]
+    majority = majority_of(votes)
+    sides = _sides(votes) if len(votes) > 2 and not majority else {}
     return MatrixRow(
         name,
         plain(about.get("question")) or name,
@@ -174,7 +210,11 @@ def _matrix_row(name: str, about: dict, targets, measured, confirmed) -> MatrixR
         options,
         majority,
         tuple(
-            replace(cell, outlier=bool(majority and cell.vote and cell.vote != majority))
+            replace(
+                cell,
+                outlier=bool(majority and cell.vote and cell.vote != majority),
+                side=sides.get(cell.vote, 0),
+            )
             for cell in cells
         ),
     )

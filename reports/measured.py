@@ -28,11 +28,17 @@ class Measured:
     upstream: str = ""
 
     @property
+    def promise(self) -> str:
+        """The declared option in words, or that the suite assumes one."""
+        return promise(self.declared, self.source)
+
+    @property
     def line(self) -> str:
         """Everything that was measured, in one line."""
         option = typeset(self.option)
         if self.mismatch:
-            option = f"{option}, but declared {typeset(self.declared)}"
+            but = "" if assumed(self.source) else "but "
+            option = f"{option}, {but}{self.promise}"
         others = ", ".join(f"{name} ({error} × bound)" for name, error in self.excluded)
         parts = [self.probe, self.evidence, others and f"excluded: {others}"]
         told = "; ".join(filter(None, parts))
@@ -64,6 +70,17 @@ def differing(measured: tuple[Measured, ...], shown: Measured | None) -> tuple[M
         if shown and item.dtype != shown.dtype and item.option != UNDETERMINED
         if (item.option, item.mismatch) != (shown.option, shown.mismatch)
     )
+
+
+def assumed(source: str) -> bool:
+    """Whether the source says that nothing is declared, so that the suite assumes an option."""
+    return source.startswith("not declared")
+
+
+def promise(option: str, source: str) -> str:
+    """Return `declared two_pass`, or that nobody declares it."""
+    what = "not declared; the suite assumes" if assumed(source) else "declared"
+    return f"{what} {typeset(option)}"
 
 
 def typeset(option: str) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from reports.evidence import SEVERITY, Row, error_key, gravest, worst_first
 from reports.findings import known_text
-from reports.measured import Measured
+from reports.measured import Measured, assumed
 from reports.records import FILE_NAME
 from reports.summary import Summary
 from reports.text import figure
@@ -224,6 +224,7 @@ def _convention(row, links: Links) -> dict:
                 "origin": cell.origin,
                 "declared": cell.declared,
                 "source": cell.source,
+                "assumed": assumed(cell.source),
                 "outlier": cell.outlier,
                 "mismatch": cell.mismatch,
                 "reason": cell.reason,
@@ -239,6 +240,7 @@ def _measurement(item: Measured) -> dict:
         "dtype": item.dtype,
         "option": item.option,
         "declared": item.declared if item.mismatch else "",
+        "assumed": assumed(item.source),
         "facts": [
             ("probe", item.probe),
             ("evidence", item.evidence),

@@ -50,7 +50,7 @@ def summarize(run: Run) -> Summary:
     targets = tuple(target_of(record, run.header) for record in run.targets)
     return Summary(
         title=title_of(run, rows, evidence),
-        lead=_lead(targets, matrix, findings, differences),
+        lead=_lead(targets, matrix, findings),
         targets=targets,
         matrix=matrix,
         explanations=explanations_of(run, rows),
@@ -63,22 +63,24 @@ def summarize(run: Run) -> Summary:
     )
 
 
-def _lead(targets, matrix: Matrix, findings, differences) -> str:
-    """Say in two sentences where the targets differ and how much of that is open."""
+def _lead(targets, matrix: Matrix, findings) -> str:
+    """Say in plain words where the targets differ and how much of that is new."""
     parted = sum(len(group.rows) for group in matrix.parted)
     agreed = len(matrix.agreed)
-    following = sum(len(item.rows) for item in differences)
-    follow = f"{count(following, 'verdict')} follow{'s' if following == 1 else ''}"
-    known = sum(bool(item.known) for item in findings)
-    left = len(findings) - known
-    who = f"the targets differ on {parted} and agree on {agreed}"
+    who = f"These {len(targets)} targets differ on {parted} and agree on {agreed}."
     if len(targets) == 1:
-        who = f"the target leaves the canonical layer on {parted}"
-    first = f"BatchNorm leaves {count(parted + agreed, 'choice')} open, the conventions: {who}."
-    rest = f"{count(left, 'finding')} {_are(left)} open" if left else "no finding is open"
-    if known:
-        rest += f", {known}{' more' if left else ''} {_are(known)} known"
-    return f"{first} {follow} a declared convention, not the canonical one; {rest}."
+        who = f"This target departs from the paper on {parted} and follows it on {agreed}."
+    first = f"The paper leaves {count(parted + agreed, 'choice')} open. {who}"
+    known = sum(bool(item.known) for item in findings)
+    new = len(findings) - known
+    if new:
+        rest = f"{count(new, 'finding')} {_are(new)} new: see below"
+        rest += f"; {known} {_are(known)} known." if known else "."
+    else:
+        rest = "Nothing found is unexplained"
+        rest += f"; {count(known, 'finding')} {_are(known)} known and listed below" if known else ""
+        rest += "."
+    return f"{first} {rest}"
 
 
 def _are(items: int) -> str:

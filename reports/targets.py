@@ -14,7 +14,8 @@ Facts = tuple[tuple[str, str], ...]
 class Target:
     """One column of the report: what ran, where, and how its adapter broke if it did.
 
-    `command` runs the suite on this target; it lacks the `--case`.
+    `packages` are the ones behind the implementation: `mxnet 1.9.1`, `on jax 0.10.2`. `command`
+    runs the suite on this target; it lacks the `--case`.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Target:
     facts: Facts
     broken: Facts
     command: str = ""
+    packages: tuple[str, ...] = ()
 
 
 def with_unlisted(run: Run) -> list[dict]:
@@ -61,7 +63,19 @@ def target_of(record: dict, header: dict) -> Target:
         facts=tuple((label, text) for label, text in facts.items() if text),
         broken=tuple((label, plain(text)) for label, text in broken.items()),
         command=_command(record, header),
+        packages=_packages(record),
     )
+
+
+def _packages(record: dict) -> tuple[str, ...]:
+    """Return the packages behind an implementation that its name and version do not tell."""
+    name, version = plain(record.get("implementation")), plain(record.get("version"))
+    versions = {key: plain(text) for key, text in mapping(record.get("versions")).items()}
+    versions.pop("numpy", None)
+    same = [package for package, number in versions.items() if number == version]
+    own = name if name in versions else same[0] if same else ""
+    told = [f"{own} {versions.pop(own)}"] if own else []
+    return (*(told if own != name else ()), *(f"on {key} {no}" for key, no in versions.items()))
 
 
 def _command(record: dict, header: dict) -> str:

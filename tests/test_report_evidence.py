@@ -2,8 +2,19 @@
 
 from urllib.parse import quote
 
+from reports.html import render
+from reports.records import read_run
 from tests import test_report_browser
-from tests.sample_records import DIAGNOSIS, FAR, HALF, KNOWN, LOG, SLOW, UNEXPLAINED
+from tests.sample_records import (
+    DIAGNOSIS,
+    FAR,
+    HALF,
+    KNOWN,
+    LOG,
+    SLOW,
+    UNEXPLAINED,
+    write_sample,
+)
 from tests.test_report_browser import visit
 
 browser = test_report_browser.browser
@@ -52,6 +63,17 @@ def test_convention_shows_what_was_measured(sample):
     assert "Undetermined: both options give these numbers" in text
 
 
+def test_what_is_not_declared_is_not_called_declared(open_page, tmp_path):
+    """The banner of a mismatch and the facts say that the suite assumes the option."""
+    run = read_run(write_sample(tmp_path).parent)
+    for record in run.measured:
+        if (record["target"], record["field"]) == ("keras-cpu-eager", "variance_algorithm"):
+            record["source"] = "not declared: assumed by the suite"
+    text = text_of(open_page(render(run)), "#/convention/variance_algorithm/keras-cpu-eager")
+    assert "Measured one_pass, not declared; the suite assumes two_pass." in text
+    assert "but declared" not in text
+
+
 def test_reproduction_is_copied_by_keyboard(sample):
     """The command of a page reaches the clipboard through the button, without a permission."""
     from selenium.webdriver.common.action_chains import ActionChains
@@ -59,7 +81,12 @@ def test_reproduction_is_copied_by_keyboard(sample):
 
     text_of(sample, f"#/case/{quote(SLOW, safe='')}/flax-cpu-jit")
     command = sample.execute_script("return document.querySelector('.reproduce code').textContent")
-    assert command == f"pytest --implementation flax --mode jit --device cpu --case '{SLOW}'"
+    assert command == (
+        f"pytest --implementation flax --mode jit --device cpu --case '{SLOW}' "
+        "--report=reports/reproduced"
+    )
+    beside = sample.execute_script("return document.querySelector('.reproduce').textContent")
+    assert beside.endswith("with tox: tox -e report -- …the same options")
     for _ in range(30):
         ActionChains(sample).send_keys(Keys.TAB).perform()
         if sample.switch_to.active_element.text == "Copy":

@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from reports.html import render
 from reports.records import read_run
 from reports.summary import summarize
 from tests.sample_records import DDOF, FAR, KNOWN, LATE, SOURCE, write_sample
@@ -50,7 +51,7 @@ def test_known_finding_says_what_is_known(summary):
         "(https://github.com/google/flax/issues/1491)."
     )
     assert finding.quote.endswith("(error nan × bound)")  # that nothing explains it is not said
-    assert summary.lead.endswith("9 findings are open, 1 more is known.")
+    assert summary.lead.endswith("9 findings are new: see below; 1 is known.")
 
 
 def test_one_unjudgeable_answer_breaks_no_target(run):
@@ -190,3 +191,26 @@ def test_differences_are_grouped_by_convention_with_their_source(summary):
     assert found.meaning == "running variance gathers the batch variance that divides by n"
     assert found.sources == (SOURCE["keras"],)
     assert sum(len(item.rows) for item in summary.differences) == 10
+
+
+def test_what_nobody_reported_is_said_once(run):
+    """A known finding without a link does not say so in its own row."""
+    for record in run.verdicts:
+        if record.get("known"):
+            record["known"] = KNOWN | {"upstream": "not reported upstream"}
+    (finding,) = [item for item in summarize(run).findings if item.known]
+    assert finding.unreported and finding.sentence.endswith(f"known: {KNOWN['what']}.")
+    page = render(run).split("<script")[0]
+    assert page.count("not reported upstream") == 1
+
+
+def test_lead_says_what_is_new(run):
+    """With everything known, nothing is unexplained; with nothing found, no more is said."""
+    run.targets = [target for target in run.targets if not target.get("broken")]
+    run.measured = []
+    failing = ("conforms", "differs", "declined")
+    known = [item | {"known": KNOWN} for item in run.verdicts if item["verdict"] == "violates"]
+    run.verdicts = [item for item in run.verdicts if item["verdict"] in failing]
+    assert summarize(run).lead.endswith(" Nothing found is unexplained.")
+    run.verdicts += known
+    assert " Nothing found is unexplained; 2 findings are known and" in summarize(run).lead

@@ -170,4 +170,27 @@ def test_one_target_is_held_against_the_canonical_layer(run):
     parted = [row.field for group in summary.matrix.parted for row in group.rows]
     assert {"single_value", "zero_epsilon"} <= set(parted)
     assert all(row.cells[0].option == row.canonical for row in summary.matrix.agreed)
-    assert "the target leaves the canonical layer on" in summary.lead
+    assert "This target departs from the paper on" in summary.lead
+
+
+def test_split_row_has_sides(summary):
+    """Cells that agree are of one side; a row with a majority has none."""
+    row = next(row for row in summary.matrix.rows if row.field == "default_momentum")
+    assert row.split and [item.side for item in row.cells] == [1, 2, 2, 1, 0]
+    row = next(row for row in summary.matrix.rows if row.field == "running_variance")
+    assert not row.split and not any(item.side for item in row.cells)
+
+
+def test_assumed_option_is_not_called_declared(run):
+    """What nobody declares is an assumption of the suite, in the cell and in the finding."""
+    for record in run.measured:
+        if (record["target"], record["field"]) == ("keras-cpu-eager", "variance_algorithm"):
+            record["source"] = "not declared: assumed by the suite"
+    summary = summarize(run)
+    found = cell(summary, "variance_algorithm", "keras-cpu-eager")
+    assert found.promise == "not declared; the suite assumes two_pass"
+    assert found.hover.startswith("float32: one_pass, not declared; the suite assumes two_pass –")
+    assert summary.findings[-1].sentence == (
+        "variance_algorithm is not declared; the suite assumes two_pass, "
+        "measured one_pass in float32."
+    )

@@ -67,8 +67,8 @@ def test_lead_counts_parted_and_agreed_conventions(summary):
         "bound",
     ]
     every = len(parted) + len(summary.matrix.agreed)
-    start = f"BatchNorm leaves {every} choices open, the conventions: "
-    start += f"the targets differ on {len(parted)} and agree on {every - len(parted)}. "
+    start = f"The paper leaves {every} choices open. These 5 targets "
+    start += f"differ on {len(parted)} and agree on {every - len(parted)}. "
     assert summary.lead.startswith(start)
     assert all(row.parted for row in parted) and not any(r.parted for r in summary.matrix.agreed)
 
@@ -156,6 +156,22 @@ def test_target_says_how_to_run_it_alone(run):
     assert commands["gluon-cpu-eager"] == (
         "pytest '--adapter=/home/me/my layers/gluon.py' --mode eager --device cpu"
     )
+
+
+@pytest.mark.parametrize(
+    "implementation, version, versions, packages",
+    [
+        ("gluon", "1.9.1", {"mxnet": "1.9.1", "numpy": "1.23.5"}, ("mxnet 1.9.1",)),
+        ("flax", "0.12.8", {"flax": "0.12.8", "jax": "0.10.2"}, ("on jax 0.10.2",)),
+        ("own", "", {"lib": "2", "numpy": "2.4.6"}, ("on lib 2",)),
+        ("own", "1", None, ()),
+    ],
+)
+def test_target_names_the_packages_behind_it(run, implementation, version, versions, packages):
+    """Every package but numpy and the one whose name and version are shown."""
+    told = {"implementation": implementation, "version": version, "versions": versions}
+    run.targets[0] |= told
+    assert summarize(run).targets[0].packages == packages
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,11 @@ function verdictMark(name) {
   return h("span", { class: `kind ${kind}` }, h("b", {}, glyph ?? "?"), name);
 }
 
+/** What a target promises: an option that it declares, or one that the suite assumes. */
+function promise({ declared, assumed }) {
+  return `${assumed ? "not declared; the suite assumes" : "declared"} ${declared}`;
+}
+
 function facts(pairs, className = "") {
   return h("dl", { class: `facts ${className}` }, pairs.filter(([, text]) => text !== "" && text !== null)
     .map(([label, text]) => h("div", {}, h("dt", {}, label), h("dd", {}, typeof text === "string" ? linked(text) : text))));

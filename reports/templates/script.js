@@ -6,16 +6,16 @@ function conventionView(fieldKey, targetKey) {
   const confirmed = rows.filter((row) => row[TARGET] === target && speaks(row)
     && ["conforms", "differs"].includes(verdicts[row[VERDICT]][1])).sort((a, b) => names(b) - names(a));
   return page(`${targets[target].name}: ${item.question}`, h("code", {}, `${item.field} = ${cell.option || "unknown"}`), [
-    cell.mismatch && h("p", { class: "banner" }, `Measured ${cell.option}, but declared ${cell.declared}.`),
+    cell.mismatch && h("p", { class: "banner" }, `Measured ${cell.option}, ${cell.assumed ? "" : "but "}${promise(cell)}.`),
     cell.reason && h("p", { class: "banner" }, `Undetermined: ${cell.reason}`),
     facts([
       ["means", cell.option ? new Map(item.options).get(cell.option) ?? cell.option : ""],
       ["known from", { measured: "measured by probes", undetermined: "probes that could not decide", declared: "declared, not measured", canonical: "nothing else declared, not measured" }[cell.origin] ?? "not known"],
-      ["declared", cell.declared], ["source", cell.source], ["canonical", item.canonical],
+      ["declared", cell.assumed ? promise(cell) : cell.declared], ["source", cell.source], ["canonical", item.canonical],
       ["majority", item.majority || "no option is shared by more than half of the targets"],
     ]),
-    cell.measured.map(({ dtype, option, declared, facts: told, excluded }) => [
-      h("h3", {}, "Measured", dtype && ` in ${dtype}`, ": ", h("code", {}, option), declared && [", but declared ", h("code", {}, declared)]),
+    cell.measured.map(({ dtype, option, declared, assumed, facts: told, excluded }) => [
+      h("h3", {}, "Measured", dtype && ` in ${dtype}`, ": ", h("code", {}, option), declared && [assumed ? ", not declared; the suite assumes " : ", but declared ", h("code", {}, declared)]),
       facts(told),
       excluded.length > 0 && table("The alternatives that the probe excludes, each with the error it would leave, in units of the bound.",
         [["option"], ["meaning"], ["error / bound", "number"]],
@@ -23,7 +23,7 @@ function conventionView(fieldKey, targetKey) {
     h("h3", {}, "What every target does"),
     table(item.question, [["target"], ["option"], ["known from"]], targets.map((other, at) => () => [
       h("a", { href: address("convention", fieldKey, other.key), "aria-current": at === target ? "page" : null }, other.name),
-      h("code", {}, item.cells[at].option || "–"), (item.cells[at].origin || "–") + (item.cells[at].outlier ? " ● outlier" : "") + (item.cells[at].mismatch ? " ◯ declared otherwise" : "")])),
+      h("code", {}, item.cells[at].option || "–"), (item.cells[at].origin || "–") + (item.cells[at].outlier ? " ● the odd one out" : "") + (item.cells[at].mismatch ? (item.cells[at].assumed ? " ◯ assumed otherwise" : " ◯ declared otherwise") : "")])),
     item.options.length > 0 && [h("h3", {}, "Options"), table("The first is canonical.", [["option"], ["meaning"]],
       item.options.map(([name, text]) => () => [h("code", {}, name), text]))],
     h("h3", {}, "Cases that confirm it"),

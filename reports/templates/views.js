@@ -86,7 +86,7 @@ const views = {
         conventions.filter((item) => item.cells[at]?.option).map((item) => () => {
           const cell = item.cells[at];
           return [h("a", { href: address("convention", item.key, key) }, h("code", {}, item.field)), item.question,
-            h("code", {}, cell.option), cell.mismatch ? `measured; declared ${cell.declared}` : cell.origin, linked(cell.source)];
+            h("code", {}, cell.option), cell.mismatch ? `measured; ${promise(cell)}` : cell.origin, linked(cell.source)];
         }), "wide"),
     ]);
   },
@@ -95,8 +95,9 @@ const views = {
 };
 
 function reproduction(target, about) {
-  const command = `${target.command} --case ${about.argument}`;
-  return h("div", { class: "reproduce" }, h("span", {}, "Reproduce:"), copyable(command));
+  const command = `${target.command} --case ${about.argument} --report=reports/reproduced`; // not onto this report
+  return h("div", { class: "reproduce" }, h("span", {}, "Reproduce:"), copyable(command),
+    h("span", { class: "legend" }, "with tox: ", h("code", {}, "tox -e report --"), " …the same options"));
 }
 
 function tensorTable(rows) {
