@@ -170,7 +170,7 @@ class Conventions:
         "half precision is computed in",
         {
             "widened": "float32 at least, and rounded once at the end",
-            "input_dtype": "half precision, throughout or with results in between rounded to it",
+            "input_dtype": "half precision between the steps, or throughout",
         },
         touches="y dx dgamma dbeta running_mean running_var",
     )

@@ -70,7 +70,7 @@ def _lead(targets, matrix: Matrix, findings) -> str:
     who = f"These {len(targets)} targets differ on {parted} and agree on {agreed}."
     if len(targets) == 1:
         who = f"This target departs from the paper on {parted} and follows it on {agreed}."
-    first = f"The paper leaves {count(parted + agreed, 'choice')} open. {who}"
+    first = f"BatchNorm layers make {count(parted + agreed, 'choice')}. {who}"
     known = sum(bool(item.known) for item in findings)
     new = len(findings) - known
     if new:

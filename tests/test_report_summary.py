@@ -67,7 +67,7 @@ def test_lead_counts_parted_and_agreed_conventions(summary):
         "bound",
     ]
     every = len(parted) + len(summary.matrix.agreed)
-    start = f"The paper leaves {every} choices open. These 5 targets "
+    start = f"BatchNorm layers make {every} choices. These 5 targets "
     start += f"differ on {len(parted)} and agree on {every - len(parted)}. "
     assert summary.lead.startswith(start)
     assert all(row.parted for row in parted) and not any(r.parted for r in summary.matrix.agreed)
