@@ -254,6 +254,13 @@ class Conventions:
                     f"{name}={getattr(self, name)!r} is no option of {name}; "
                     f"choose one of: {', '.join(convention.options)}"
                 )
+        for name in ("default_epsilon", "default_momentum"):
+            if not isinstance(getattr(self, name), (int, float)):
+                raise ValueError(f"{name}={getattr(self, name)!r} is no number")
+        if self.default_channel_axis not in (1, -1):
+            raise ValueError(
+                f"default_channel_axis={self.default_channel_axis!r}; choose one of: 1, -1"
+            )
 
     def deviations(self) -> dict[str, object]:
         """Return the fields in which these conventions differ from the canonical ones."""

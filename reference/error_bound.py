@@ -118,7 +118,10 @@ def forward_bound(
     # The computed 1/std multiplies the error of x - mean, so it is s + d_s that counts there.
     d_centred = d_mean + c * u * (np.abs(x) + mean) + precision.arithmetic.underflow
     d_x_hat = (s + d_s) * d_centred + np.abs(x_hat) * _ratio(d_s, s)
+    # Without epsilon a variance of 0 has no bounded 1/std: nothing is claimed of what follows.
+    d_x_hat = np.where(np.isinf(d_s), np.inf, d_x_hat)
     d_y = np.abs(scale) * d_x_hat + c * u * (np.abs(scale * x_hat) + np.abs(beta))
+    d_y = np.where(np.isinf(d_s), np.inf, d_y)
     d_y = from_channel_major(d_y, forward.channel_axis, forward.shape)
     d_running_mean, d_running_var = _running_bound(
         forward, precision, d_previous, d_batch_mean, d_batch_variance
@@ -168,8 +171,13 @@ def backward_bound(
         d_bracket += c * u * (g + mean_g + x_hat * projection)
     else:
         d_bracket = c * u * g
+    d_bracket = d_bracket + c * precision.arithmetic.underflow
     dx = np.abs(channel_major(gradients.dx, forward.channel_axis, np.float64))
     d_dx = (s + bound.inverse_std) * d_bracket + dx * _ratio(bound.inverse_std, s)
+    unclaimed = np.isinf(bound.inverse_std)
+    d_dx = np.where(unclaimed, np.inf, d_dx)
+    if unclaimed.shape[0] == d_dgamma.shape[0]:  # per sample, what is unclaimed is a row of them
+        d_dgamma = np.where(unclaimed.any(axis=(1, 2)), np.inf, d_dgamma)
     d_dx = from_channel_major(d_dx, forward.channel_axis, forward.shape)
     half = precision.statistics.precision < FORMATS["float32"].precision
     parameters = precision.statistics if half else precision.arithmetic
@@ -178,6 +186,16 @@ def backward_bound(
         dgamma=_stored(d_dgamma, gradients.dgamma, parameters),
         dbeta=_stored(d_dbeta, gradients.dbeta, parameters),
     )
+
+
+def kept_error(value: np.ndarray, stored_as: FloatFormat) -> np.ndarray:
+    """Bound the rounding of a given state to the format it is kept in; 0 where that is exact."""
+    value = np.asarray(value, np.float64)
+    if stored_as.precision >= FORMATS["float64"].precision:
+        return np.zeros_like(value)
+    with np.errstate(over="ignore", invalid="ignore"):
+        exact = (value.astype(np.float32) == value) | ~np.isfinite(value)
+    return np.where(exact, 0.0, stored_as.unit_roundoff * np.abs(value) + stored_as.underflow)
 
 
 def _batch_statistics_bound(forward: Forward, precision: Precision):
@@ -191,7 +209,10 @@ def _batch_statistics_bound(forward: Forward, precision: Precision):
     mean = x.mean(axis=axes, keepdims=True)
     variance = np.square(x - mean).mean(axis=axes, keepdims=True)
     tiny = precision.arithmetic.underflow
-    d_mean = g * np.abs(x).mean(axis=axes, keepdims=True) + u * np.abs(mean) + tiny
+    magnitude = np.abs(x).mean(axis=axes, keepdims=True)
+    d_mean = g * magnitude + u * np.abs(mean) + tiny
+    overflows = magnitude * count > precision.arithmetic.largest  # the sum may overflow: no claim
+    d_mean = np.where(overflows, np.inf, d_mean)
     d_variance = (g + OPERATIONS * u) * (variance + d_mean**2) + d_mean**2 + tiny
     d_variance += g * np.abs(mean) * np.sqrt(variance)  # updating algorithms, Welford's, need it
     mean_square = variance + mean**2
@@ -222,15 +243,16 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
         (forward.previous_var, forward.batch_statistic, d_statistic, forward.running_var),
     )
     # A layer holds the momentum, or one minus it, rounded to its own arithmetic.
-    momentum_error = 0.0 if w in (0.0, 1.0) else precision.unit
+    momentum_error = 0.0 if w == 1.0 else precision.unit
+    history = abs(1 - w)
     if conventions.running_update == "zero_debiased":
         # 1 - (1 - m)^t cancels where m t is small: t roundings of the power, over the difference.
         momentum_error *= (forward.batches_seen + 1) * w / max(float(forward.momentum), 1e-300)
     bounds = []
     for d_old, (old, new, d_new, result) in zip(d_previous, pairs, strict=True):
         old, new = np.abs(np.asarray(old, np.float64)), np.abs(np.asarray(new, np.float64))
-        bound = (1 - w) * d_old + w * d_new
-        bound = bound + OPERATIONS * precision.unit * ((1 - w) * old + w * new)
+        bound = history * d_old + abs(w) * d_new
+        bound = bound + OPERATIONS * precision.unit * (history * old + abs(w) * new)
         bound = bound + momentum_error * (old + new)
         bounds.append(_stored(bound, result, precision.statistics))
     return tuple(bounds)
@@ -239,7 +261,8 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
 def _stored(bound: np.ndarray, value: np.ndarray, stored_as: FloatFormat) -> np.ndarray:
     """Add the rounding of the format in which a tensor is stored."""
     magnitude = np.abs(np.asarray(value, np.float64))
-    return bound + stored_as.unit_roundoff * (magnitude + bound) + stored_as.underflow
+    stored = bound + stored_as.unit_roundoff * (magnitude + bound) + stored_as.underflow
+    return np.where(np.isinf(bound), np.inf, stored)  # no claim stays none beside a NaN
 
 
 def _spread(value: np.ndarray, d_value: np.ndarray, function) -> np.ndarray:

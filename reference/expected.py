@@ -7,7 +7,7 @@ import numpy as np
 
 from reference.batch_norm import batch_norm, batch_norm_backward
 from reference.conventions import CANONICAL, Conventions
-from reference.error_bound import Precision, backward_bound, forward_bound
+from reference.error_bound import Precision, backward_bound, forward_bound, kept_error
 
 TENSORS = ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var", "x")
 OPTIONAL = ("x",)
@@ -94,7 +94,10 @@ def expect(
     channels = steps[0].x.shape[axis]
     gamma, beta, running_mean, running_var = _state(layer, channels, conventions)
     precision = Precision.of(layer.dtype, conventions)
-    d_running = (np.zeros(channels), np.zeros(channels))
+    d_running = (
+        kept_error(running_mean, precision.statistics),
+        kept_error(running_var, precision.statistics),
+    )
     batches_seen = 0
     expectations: list[StepExpectation] = []
     for number, step in enumerate(steps):
@@ -127,8 +130,9 @@ def expect(
             running_mean, running_var = forward.running_mean, forward.running_var
             d_running = (bound.running_mean, bound.running_var)
             batches_seen += bool(training)
-        tensors["running_mean"] = Expected(running_mean, d_running[0])
-        tensors["running_var"] = Expected(running_var, d_running[1])
+        wide = forward.y.dtype  # a given state is still in the layer's own
+        tensors["running_mean"] = Expected(np.asarray(running_mean, wide), d_running[0])
+        tensors["running_var"] = Expected(np.asarray(running_var, wide), d_running[1])
         tensors["x"] = Expected(step.x.astype(forward.y.dtype), np.zeros(step.x.shape))
         for name in exact:
             if name in tensors:
@@ -170,7 +174,7 @@ def relevant(conventions: Conventions, layer: Layer, steps: Sequence[Step]) -> C
     idle |= {"zero_epsilon"} if layer.epsilon else set()
     idle |= {"bare_call"} if all(step.training is not None for step in steps) else set()
     idle |= {"empty_batch"} if all(step.x.size for step in steps) else set()
-    axis = layer.channel_axis or 1
+    axis = conventions.default_channel_axis if layer.channel_axis is None else layer.channel_axis
     if all(step.x.size > step.x.shape[axis] for step in steps):
         idle.add("single_value")
     return conventions.but(**{name: getattr(CANONICAL, name) for name in idle})
@@ -185,7 +189,7 @@ def _go_on_from(answer: Mapping[str, np.ndarray], tensors: dict[str, Expected], 
         if own is not None and np.shape(own) == np.shape(expected):
             own = np.asarray(own, expected.dtype)
             with np.errstate(invalid="ignore"):
-                off = np.abs(own - expected) > tensors[name].bound
+                off = ~(np.abs(own - expected) <= tensors[name].bound)
             expected, bound = np.where(off, own, expected), np.where(off, 0.0, bound)
         state.append(expected)
         bounds.append(bound)

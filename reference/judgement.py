@@ -73,7 +73,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Answered:
-    """A layer's answer: the tensors of each step, and the step and words of a refusal."""
+    """A layer's answer: the tensors of each step, and the words of a refusal of the next one."""
 
     steps: Sequence[Mapping[str, np.ndarray]]
     refusal: str | None = None
@@ -124,6 +124,10 @@ def judge(
                 observed = np.asarray(answer[tensor])
                 expected = expectation.tensors[tensor]
                 judgements.append(_judge_tensor(number, tensor, observed, expected, alternatives))
+    else:
+        if answered.refusal is not None:
+            detail = f"raised after its last step: {answered.refusal}"
+            judgements.append(Judgement("raised", "", len(steps), detail=detail))
     return judgements
 
 
@@ -222,8 +226,8 @@ def _judge_tensor(step, tensor, observed, expected: Expected, alternatives) -> J
         canonical = None
     worst = _worst(ratio, observed, expected, canonical)
     largest = float(ratio.max(initial=0.0))
-    ulp = FORMATS[observed.dtype.name].ulp(np.asarray(expected.value, np.float64))
     with np.errstate(invalid="ignore", over="ignore"):
+        ulp = FORMATS[observed.dtype.name].ulp(np.asarray(expected.value, np.float64))
         distance = np.abs(observed.astype(np.float64) - np.asarray(expected.value, np.float64))
         max_ulp = float(np.max(distance / ulp, initial=0.0, where=ratio > 0))
     verdict, convention = "conforms", ""

@@ -134,7 +134,8 @@ class Question:
         )
         steps = [replace(step, x=pick(step.x), dy=pick(step.dy)) for step in self.steps]
         answers = [
-            {name: pick(array) for name, array in answer.items()} for answer in self.answered.steps
+            {name: pick(array) for name, array in answer.items() if name in expectation.tensors}
+            for answer, expectation in zip(self.answered.steps, self.usual, strict=False)
         ]
         return replace(
             self, layer=layer, steps=steps, answered=Answered(answers, self.answered.refusal)

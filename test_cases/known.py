@@ -73,6 +73,9 @@ def read_known(path: Path = FILE) -> tuple[Known, ...]:
             raise ValueError(f"{path.name}, entry {number}: unknown key {', '.join(wrong)}")
         try:
             SpecifierSet(entry.get("version", ""))
+            for name in ("cases", "tensors"):
+                if not isinstance(entry[name], list):
+                    raise TypeError(f"{name} is no list")
             lists = {name: tuple(entry[name]) for name in ("cases", "tensors")}
             known.append(Known(**{**entry, **lists}))
         except (KeyError, TypeError, ValueError) as error:
@@ -140,7 +143,8 @@ def write_known(path: Path, verdicts: Iterable[dict]) -> int:
                     "cases": list(map(_literal, names)),
                     "tensors": list(tensors),
                     "up_to": _rounded_up(_error(worst)),
-                    "what": worst["convention"] or f"not understood yet: {worst['message']}",
+                    "what": ", ".join(worst.get("diagnosis", []))
+                    or f"not understood yet: {worst['message']}",
                     "upstream": "not reported upstream",
                 }
             )

@@ -6,8 +6,9 @@ from adapters.harness.observation import Observation
 from adapters.harness.registry import Target
 from reference.conventions import CANONICAL
 from reference.measurement import Measured, measure
+from test_cases.case import Case
 from test_cases.probes import PROBES
-from test_cases.verdicts import names_of, question_of, version_of
+from test_cases.verdicts import declared_conventions, names_of, question_of, version_of
 
 UNDECLARED = "not declared: assumed by the suite"
 
@@ -23,7 +24,7 @@ def measured_records(
     answered = {
         name: question_of(PROBES[name], observation)
         for name, observation in observations.items()
-        if observation.ended in ("answered", "raised")
+        if _usable(PROBES[name], observation)
     }
     if not answered or isinstance(hello, Observation):
         return []
@@ -31,6 +32,25 @@ def measured_records(
         _record(one, target, version_of(target, hello), _declared(one, hello, observations))
         for one in measure(answered)
     ]
+
+
+def _usable(probe: Case, observation: Observation) -> bool:
+    """Say whether an answer to a probe can be measured: what is malformed decides nothing."""
+    told = len(observation.steps)
+    if observation.ended not in ("answered", "raised") or told > len(probe.steps):
+        return False
+    if observation.ended == "answered" and told < len(probe.steps):
+        return False
+    try:
+        declared_conventions(observation)
+    except (TypeError, ValueError):
+        return False
+    return all(
+        {"y", "running_mean", "running_var"} <= step.keys()
+        and step["y"].shape == probe.shape
+        and step["running_mean"].ndim == step["running_var"].ndim == 1
+        for step in observation.steps
+    )
 
 
 def _declared(one: Measured, hello: dict, observations) -> tuple[object, str]:

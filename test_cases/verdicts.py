@@ -127,8 +127,9 @@ def judgements(
         declared = declared_conventions(observation)
     except (TypeError, ValueError) as error:
         return [Judgement("broken adapter", "", 0, detail=f"declares {error}")]
-    if observation.ended == "answered" and len(observation.steps) != len(case.steps):
-        detail = f"{len(observation.steps)} answers to {len(case.steps)} steps"
+    told = len(observation.steps)
+    if told > len(case.steps) or (observation.ended == "answered" and told < len(case.steps)):
+        detail = f"{told} answers to {len(case.steps)} steps"
         return [Judgement("broken adapter", "", 0, detail=detail)]
     known = partial(expectations.of, case) if expectations else None
     return judge(case.layer(), case.inputs(), _answered(observation), declared, case.exact, known)

@@ -1,11 +1,15 @@
 """The verdict: what conforms, differs, violates, was raised, or is malformed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from reference.conventions import CANONICAL, Conventions
+from reference.diagnosis import diagnose
 from reference.expected import Expected, Layer, Step, expect
 from reference.judgement import Answered, error_over_bound, judge
+from reference.question import Question
 
 RNG = np.random.default_rng(5)
 LAYER = Layer(
@@ -144,3 +148,69 @@ def test_an_option_that_does_not_exist_is_refused_with_the_valid_ones():
     """A misspelt convention is told in one line."""
     with pytest.raises(ValueError, match="choose one of: unbiased, biased"):
         Conventions(running_variance="bessel")
+
+
+def test_an_error_after_the_last_step_is_told():
+    """Right tensors do not hide that the layer raised once it had answered."""
+    judged = judge(LAYER, STEPS, Answered(answer_of(CANONICAL), "RuntimeError: boom"), CANONICAL)
+    assert judged[-1].verdict == "raised"
+    assert "boom" in judged[-1].message("target case")
+
+
+def test_a_weight_above_one_has_a_bound_as_well():
+    """An extrapolating momentum makes no negative bound, which everything would be within."""
+    layer = replace(LAYER, momentum=1.5)
+    expected = expect(layer, STEPS[:1])[0].tensors
+    answer = {name: one.value.astype(np.float32) for name, one in expected.items()}
+    judged = judge(layer, STEPS[:1], Answered([answer]), CANONICAL)
+    assert not [one for one in judged if one.fails]
+    answer["running_mean"] = answer["running_mean"] + 777
+    judged = judge(layer, STEPS[:1], Answered([answer]), CANONICAL)
+    assert [one.tensor for one in judged if one.fails] == ["running_mean"]
+
+
+def test_without_epsilon_a_variance_of_zero_makes_no_claim():
+    """x - mean of a constant channel is a rounding error, and 1/std has no bound."""
+    layer = replace(LAYER, epsilon=0.0)
+    x = np.full((7, 3), 0.1, np.float32)
+    steps = [Step(x, STEPS[0].dy[:1].repeat(7, 0))]
+    usual = expect(layer, steps)[0].tensors
+    answer = {name: one.value.astype(np.float32) for name, one in usual.items()}
+    answer |= {name: np.full_like(answer[name], -1.0) for name in ("y", "dx", "dgamma")}
+    assert not [one for one in judge(layer, steps, Answered([answer]), CANONICAL) if one.fails]
+
+
+def test_a_state_that_is_kept_in_half_is_compared_where_it_is_kept():
+    """A given float16 state is expected in the reference's dtype, not in the layer's."""
+    layer = Layer(dtype="float16", running_mean=np.float16([0.5, 0.25, 1.0]))
+    steps = [Step(STEPS[0].x.astype(np.float16))]
+    declared = CANONICAL.but(running_update="on_backward")
+    expected = expect(layer, steps, declared)[0].tensors["running_mean"]
+    observed = np.float32([0.5001, 0.25, 1.0])
+    assert error_over_bound(observed, expected)[0] == np.inf
+
+
+def test_a_nan_is_told_once():
+    """A running variance that became NaN violates where it became so, not in every later step."""
+    answer = answer_of(CANONICAL)
+    answer[0]["running_var"][1] = np.nan
+    answer[1]["running_var"][1] = np.nan
+    answer[1]["y"][:, 1] = np.nan
+    failing = [f"{one.tensor}{one.step}" for one in verdicts(answer).values() if one.fails]
+    assert failing == ["running_var0"]
+
+
+@pytest.mark.parametrize("numbers", [{"default_epsilon": "abc"}, {"default_channel_axis": 7}])
+def test_a_default_that_is_no_number_is_refused(numbers):
+    """An adapter's declaration of a default is checked like that of an option."""
+    with pytest.raises(ValueError, match=next(iter(numbers))):
+        Conventions(**numbers)
+
+
+def test_a_tensor_that_nobody_asked_for_does_not_stop_the_diagnosis():
+    """An extra tensor of an odd shape is left out of account."""
+    step = Step(STEPS[0].x)
+    answer = answer_of(CANONICAL.but(scale="ones"), [step])
+    answer[0]["dx"] = np.float32([1.0])
+    question = Question.of(LAYER, [step], Answered(answer), CANONICAL)
+    assert [str(one) for one in diagnose(question)] == ["scale=ones"]
