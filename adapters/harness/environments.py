@@ -161,7 +161,7 @@ def _build(one: Implementation, folder: Path, stopped: threading.Event) -> None:
 def _run(command: list[str], log: TextIO, stopped: threading.Event) -> int:
     """Run a command of uv to its end, or until `stopped` is set; return its exit status."""
     process = subprocess.Popen(
-        [sys.executable, lifeline.__file__, *command],
+        [sys.executable, lifeline.__file__, str(os.getpid()), *command],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,

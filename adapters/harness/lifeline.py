@@ -1,4 +1,4 @@
-"""A process that does not outlive the one that started it: `python lifeline.py COMMAND...`.
+"""A process that does not outlive its parent: `python lifeline.py PARENT-PID COMMAND...`.
 
 Linux only; elsewhere the command just runs.
 """
@@ -22,4 +22,6 @@ def die_with_parent():
 
 if __name__ == "__main__":
     die_with_parent()
-    os.execvp(sys.argv[1], sys.argv[1:])
+    if os.getppid() != int(sys.argv[1]):  # it died before the bond was made
+        sys.exit(1)
+    os.execvp(sys.argv[2], sys.argv[2:])
