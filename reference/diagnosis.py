@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reference.conventions import CONVENTIONS
-from reference.expected import Layer, StepExpectation
+from reference.expected import Layer, StepExpectation, epsilon_of, weight_of_batch
 from reference.faults import FAULTS, Fault
 from reference.fitting import Interval, fit_epsilon, fit_momentum
 from reference.question import Question
@@ -163,12 +163,8 @@ class _Search:
 
     def _is_declared(self, field: str, interval: Interval) -> bool:
         """Say whether an interval holds the number that the layer was given, or its default."""
-        layer, declared = self.whole.layer, self.whole.declared
-        number = getattr(layer, field)
-        if field == "momentum" and layer.raw_momentum is not None:
-            number = declared.weight_of_batch(layer.raw_momentum)
-        if number is None:
-            number = getattr(declared, f"default_{field}")
+        number_of = {"epsilon": epsilon_of, "momentum": weight_of_batch}[field]
+        number = number_of(self.whole.layer, self.whole.declared)
         return interval.low <= number <= interval.high
 
     def fits_with(self, field: str, number: float) -> bool:

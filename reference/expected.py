@@ -88,11 +88,11 @@ def expect(
     `answers`, a target's own tensors step by step, hold running statistics outside their bounds,
     the next step is expected to go on from those: one fault is told once, where it happens.
     """
-    epsilon = conventions.default_epsilon if layer.epsilon is None else layer.epsilon
-    momentum = _weight_of_batch(layer, conventions)
-    axis = conventions.default_channel_axis if layer.channel_axis is None else layer.channel_axis
+    epsilon = epsilon_of(layer, conventions)
+    momentum = weight_of_batch(layer, conventions)
+    axis = axis_of(layer, conventions)
     channels = steps[0].x.shape[axis]
-    gamma, beta, running_mean, running_var = _state(layer, channels, conventions)
+    gamma, beta, running_mean, running_var = state_of(layer, channels, conventions)
     precision = Precision.of(layer.dtype, conventions)
     d_running = (
         kept_error(running_mean, precision.statistics),
@@ -105,7 +105,7 @@ def expect(
         if refusal:
             expectations.append(StepExpectation({}, refusal))
             break
-        training = conventions.bare_call == "trains" if step.training is None else step.training
+        training = trains(step, conventions)
         forward = batch_norm(
             step.x,
             gamma,
@@ -129,7 +129,7 @@ def expect(
         if conventions.running_update != "on_backward" or step.dy is not None:
             running_mean, running_var = forward.running_mean, forward.running_var
             d_running = (bound.running_mean, bound.running_var)
-            batches_seen += bool(training)
+            batches_seen += training
         wide = forward.y.dtype  # a given state is still in the layer's own
         tensors["running_mean"] = Expected(np.asarray(running_mean, wide), d_running[0])
         tensors["running_var"] = Expected(np.asarray(running_var, wide), d_running[1])
@@ -174,7 +174,7 @@ def relevant(conventions: Conventions, layer: Layer, steps: Sequence[Step]) -> C
     idle |= {"zero_epsilon"} if layer.epsilon else set()
     idle |= {"bare_call"} if all(step.training is not None for step in steps) else set()
     idle |= {"empty_batch"} if all(step.x.size for step in steps) else set()
-    axis = conventions.default_channel_axis if layer.channel_axis is None else layer.channel_axis
+    axis = axis_of(layer, conventions)
     if all(step.x.size > step.x.shape[axis] for step in steps):
         idle.add("single_value")
     return conventions.but(**{name: getattr(CANONICAL, name) for name in idle})
@@ -206,8 +206,7 @@ def refused_by(
         return "bare_call"
     if step.x.size == 0 and conventions.empty_batch == "raises":
         return "empty_batch"
-    trains = step.training or (step.training is None and conventions.bare_call == "trains")
-    if not trains:
+    if not trains(step, conventions):
         return None
     values_per_channel = step.x.size // step.x.shape[axis] if step.x.shape[axis] else 0
     if values_per_channel == 1 and conventions.single_value == "raises":
@@ -217,13 +216,30 @@ def refused_by(
     return None
 
 
-def _weight_of_batch(layer: Layer, conventions: Conventions) -> float:
+def axis_of(layer: Layer, conventions: Conventions) -> int:
+    """Return the channel axis: the one given, or the constructor's own."""
+    return conventions.default_channel_axis if layer.channel_axis is None else layer.channel_axis
+
+
+def epsilon_of(layer: Layer, conventions: Conventions) -> float:
+    """Return epsilon: the one given, or the constructor's own."""
+    return conventions.default_epsilon if layer.epsilon is None else layer.epsilon
+
+
+def weight_of_batch(layer: Layer, conventions: Conventions) -> float:
+    """Return the weight of the new batch: as given, as the raw number means, or by default."""
     if layer.raw_momentum is not None:
         return conventions.weight_of_batch(layer.raw_momentum)
     return conventions.default_momentum if layer.momentum is None else layer.momentum
 
 
-def _state(layer: Layer, channels: int, conventions: Conventions) -> tuple[np.ndarray, ...]:
+def trains(step: Step, conventions: Conventions) -> bool:
+    """Say whether a call trains; a bare call does what the conventions say."""
+    return conventions.bare_call == "trains" if step.training is None else step.training
+
+
+def state_of(layer: Layer, channels: int, conventions: Conventions) -> tuple[np.ndarray, ...]:
+    """Return gamma, beta, running mean and running variance, given or initial: (channels,) each."""
     zeros, ones = np.zeros(channels), np.ones(channels)
     own = (ones, zeros, zeros, zeros if conventions.initial_running_var == "zero" else ones)
     given = (layer.gamma, layer.beta, layer.running_mean, layer.running_var)

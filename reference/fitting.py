@@ -11,7 +11,7 @@ import numpy as np
 
 from reference.batch_norm import channel_major
 from reference.conventions import Conventions
-from reference.expected import Layer, Step, expect
+from reference.expected import Layer, Step, axis_of, expect, trains
 
 ROUND_NUMBERS = tuple(
     digit * 10.0**exponent for exponent in range(-12, 1) for digit in (1, 2, 5)
@@ -80,15 +80,14 @@ def fit_epsilon(
     expectation = expect(layer, [step], conventions)[0]
     if "y" not in expectation.tensors or "y" not in answer or step.x.size == 0:
         return None
-    axis = conventions.default_channel_axis if layer.channel_axis is None else layer.channel_axis
+    axis = axis_of(layer, conventions)
     x = channel_major(step.x, axis, np.longdouble)
     y = channel_major(np.asarray(answer["y"], np.float64), axis, np.longdouble)
     bound = channel_major(expectation.tensors["y"].bound, axis, np.longdouble)
     channels = x.shape[0]
     gamma = _vector(layer.gamma, 1.0, channels)
     beta = _vector(layer.beta, 0.0, channels)
-    training = step.training or (step.training is None and conventions.bare_call == "trains")
-    if training:
+    if trains(step, conventions):
         mean = x.mean(axis=(1, 2))
         variance = np.square(x - mean[:, None, None]).mean(axis=(1, 2))
         if conventions.normalizing_variance == "unbiased":

@@ -70,7 +70,6 @@ class Suite:
         self.known = read_known()
         self.unfit: list[str] = []
         self.host: Host | None = None
-        self.hellos: dict = {}
         self.diagnoses: dict[str, TargetDiagnosis] = {}
         self.expectations = Expectations()
         self.report: Path | None = None
@@ -111,9 +110,7 @@ class Suite:
 
     def records(self, case, target):
         """Run and judge one case on one target; return its records, the target's own first."""
-        if target.name not in self.hellos:
-            self.hellos[target.name] = self.host.greeting(target)
-        hello = self.hellos[target.name]
+        hello = self.host.greeting(target)
         observation = self.host.observe(target, case.id)
         judged = judgements(case, observation, self.expectations)
         verdicts = verdict_records(case, target, hello, observation, judged)
@@ -125,9 +122,7 @@ class Suite:
 
     def measured_records(self, target):
         """Run the probes on one target and measure its conventions; return its records."""
-        if target.name not in self.hellos:
-            self.hellos[target.name] = self.host.greeting(target)
-        hello = self.hellos[target.name]
+        hello = self.host.greeting(target)
         observations = {name: self.host.observe(target, name) for name in PROBES}
         records = measured_records(target, hello, observations)
         mark_known(records, self.known)

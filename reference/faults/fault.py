@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from reference.conventions import Conventions
 from reference.error_bound import OPERATIONS
-from reference.expected import Expected, Layer, Step, StepExpectation
+from reference.expected import Expected, Layer, Step, StepExpectation, axis_of, state_of
 from reference.float_formats import FORMATS
 
 Expectations = list[StepExpectation]
@@ -53,22 +52,8 @@ def moved(layer: Layer, expected: Expected, value: np.ndarray) -> Expected:
     return Expected(value, 2 * expected.bound + 2 * OPERATIONS * unit * np.abs(value))
 
 
-def axis_of(layer: Layer, conventions: Conventions) -> int:
-    return conventions.default_channel_axis if layer.channel_axis is None else layer.channel_axis
-
-
-def trains(step: Step, conventions: Conventions) -> bool:
-    bare = step.training is None and conventions.bare_call == "trains"
-    return bool(step.training) or bare
-
-
 def with_state(layer: Layer, steps: Sequence[Step], conventions: Conventions) -> Layer:
     """Return the layer with its initial state written out."""
     channels = steps[0].x.shape[axis_of(layer, conventions)]
-    initial = {"gamma": 1.0, "beta": 0.0, "running_mean": 0.0, "running_var": 1.0}
-    missing: dict[str, Any] = {
-        name: np.full(channels, value)
-        for name, value in initial.items()
-        if getattr(layer, name) is None
-    }
-    return replace(layer, **missing)
+    gamma, beta, mean, var = state_of(layer, channels, conventions)
+    return replace(layer, gamma=gamma, beta=beta, running_mean=mean, running_var=var)

@@ -6,17 +6,21 @@ import numpy as np
 
 from reference.batch_norm import channel_major, from_channel_major
 from reference.conventions import Conventions
-from reference.expected import Expected, Layer, Step, StepExpectation, expect
-from reference.faults.fault import axis_of, changed, fault, moved, trains
+from reference.expected import (
+    Expected,
+    Step,
+    StepExpectation,
+    axis_of,
+    epsilon_of,
+    expect,
+    trains,
+)
+from reference.faults.fault import changed, fault, moved
 from reference.float_formats import wider_dtype
 
 
 def _has_gradients(step: Step, one: StepExpectation, conventions: Conventions) -> bool:
     return trains(step, conventions) and "dx" in one.tensors and step.x.size > 0
-
-
-def _epsilon(layer: Layer, conventions: Conventions) -> float:
-    return conventions.default_epsilon if layer.epsilon is None else layer.epsilon
 
 
 def _gradient_parts(layer, step, expectation, conventions):
@@ -26,7 +30,7 @@ def _gradient_parts(layer, step, expectation, conventions):
     x = channel_major(step.x, axis, wide)
     dy = channel_major(step.dy, axis, wide)
     centred = x - _mean(x)
-    inverse = 1 / np.sqrt(_mean(np.square(centred)) + _epsilon(layer, conventions))
+    inverse = 1 / np.sqrt(_mean(np.square(centred)) + epsilon_of(layer, conventions))
     gamma = np.ones(x.shape[0]) if layer.gamma is None else np.asarray(layer.gamma, wide)
     return axis, dy, centred * inverse, gamma[:, None, None] * inverse
 
@@ -90,7 +94,7 @@ def dgamma_without_mean_term(layer, steps, conventions):
             axis, dy, _, _ = _gradient_parts(layer, step, one, conventions)
             x = channel_major(step.x, axis, wider_dtype(layer.dtype))
             variance = np.square(x - _mean(x)).mean(axis=(1, 2))
-            value = (dy * x).sum(axis=(1, 2)) / np.sqrt(variance + _epsilon(layer, conventions))
+            value = (dy * x).sum(axis=(1, 2)) / np.sqrt(variance + epsilon_of(layer, conventions))
             one = changed(one, dgamma=moved(layer, one.tensors["dgamma"], value))
         result.append(one)
     return result

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from reference.expected import Expected, expect
-from reference.faults.fault import axis_of, changed, fault, with_state
+from reference.expected import Expected, axis_of, expect
+from reference.faults.fault import changed, fault, with_state
 
 
 @fault("the tensors are all zero: nothing was written", "y dx dgamma dbeta")

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from reference.batch_norm import channel_major
-from reference.expected import Expected, StepExpectation, expect
-from reference.faults.fault import axis_of, changed, fault, trains, with_state
+from reference.expected import Expected, StepExpectation, axis_of, expect, trains
+from reference.faults.fault import changed, fault, with_state
 from reference.float_formats import wider_dtype
 
 
