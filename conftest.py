@@ -77,7 +77,7 @@ def pytest_addoption(parser):
         "--write-known",
         metavar="FILE",
         help="append an entry for each violation that is not known yet, in the form of "
-        "test_cases/known_divergences.toml",
+        "test_cases/known_divergences/",
     )
     add("--targets", action="store_true", help="list implementations and targets, and stop")
 

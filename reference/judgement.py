@@ -73,10 +73,14 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Answered:
-    """A layer's answer: the tensors of each step, and the words of a refusal of the next one."""
+    """A layer's answer: the tensors of each step, and the words of a refusal of the next one.
+
+    `withheld` names the tensors that the layer does not give; nothing is asked of them.
+    """
 
     steps: Sequence[Mapping[str, np.ndarray]]
     refusal: str | None = None
+    withheld: frozenset[str] = frozenset()
 
 
 def judge(
@@ -112,7 +116,7 @@ def judge(
             judgements.append(Judgement("raised", "", number, detail=detail))
             break
         answer = answered.steps[number]
-        fault = malformed(answer, expectation, layer.dtype)
+        fault = malformed(answer, expectation, layer.dtype, answered.withheld)
         if fault:
             # Without an axis in the case, the shape of the statistics is the layer's own choice.
             own_axis = layer.channel_axis is None and "shape" in fault
@@ -124,6 +128,9 @@ def judge(
                 observed = np.asarray(answer[tensor])
                 expected = expectation.tensors[tensor]
                 judgements.append(_judge_tensor(number, tensor, observed, expected, alternatives))
+            elif tensor in expectation.tensors and tensor in answered.withheld:
+                detail = f"the framework does not give {tensor}"
+                judgements.append(Judgement("declined", tensor, number, detail=detail))
     else:
         if answered.refusal is not None:
             detail = f"raised after its last step: {answered.refusal}"
@@ -132,14 +139,17 @@ def judge(
 
 
 def malformed(
-    answer: Mapping[str, np.ndarray], expectation: StepExpectation, dtype: str
+    answer: Mapping[str, np.ndarray],
+    expectation: StepExpectation,
+    dtype: str,
+    withheld: frozenset[str] = frozenset(),
 ) -> str | None:
     """Say what is wrong with the form of an answer: a tensor missing, its shape or its dtype."""
     # A layer chooses what it keeps its state in; what that costs is told by the bounds.
     valid = dict.fromkeys(TENSORS, (dtype, "float32")) | dict.fromkeys(("y", "dx", "x"), (dtype,))
     for tensor, expected in expectation.tensors.items():
         if tensor not in answer:
-            if tensor in OPTIONAL:
+            if tensor in OPTIONAL or tensor in withheld:
                 continue
             return f"the answer has no {tensor}"
         observed = answer[tensor]

@@ -1,10 +1,11 @@
 """Known divergences: violations that are understood, each with its reason, condition and figure.
 
-`known_divergences.toml` holds one `[[known]]` table an entry:
+`known_divergences/` holds a file for each implementation, with one `[[known]]` table an entry:
 
-implementation  its name; `version`, a PEP 440 specifier, and `device` narrow it down
+implementation  its name; `version`, a PEP 440 specifier, `device` and `mode` narrow it down
 cases           patterns of case ids, `*` for anything
-tensors         the tensors concerned; "" is a step that was not answered
+tensors         the tensors concerned; "" is a step that was not answered, and the name of a
+                convention its measurement, where that is known to contradict the declaration
 up_to           the largest error / bound that this entry explains
 what            what in the framework's arithmetic does it
 upstream        a link, or "not reported upstream"
@@ -26,7 +27,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 EXPLAINABLE = ("violates", "raised")
-FILE = Path(__file__).parent / "known_divergences.toml"
+FOLDER = Path(__file__).parent / "known_divergences"
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,14 @@ class Known:
     upstream: str
     version: str = ""
     device: str = "*"
+    mode: str = "*"
 
     def concerns(self, record: dict) -> bool:
         """Say whether a verdict record is of this entry's target and cases."""
         return (
-            record["implementation"].partition("==")[0] == self.implementation
+            name_of(record["implementation"]) == self.implementation
             and fnmatchcase(record["device"], self.device)
+            and fnmatchcase(record["mode"], self.mode)
             and _fits(record["version"], self.version)
             and self.covers(record["case"])
         )
@@ -64,8 +67,13 @@ class Known:
         )
 
 
-def read_known(path: Path = FILE) -> tuple[Known, ...]:
-    """Read the entries. Raises ValueError for a key that is missing or unknown."""
+def read_known(path: Path = FOLDER) -> tuple[Known, ...]:
+    """Read the entries of a file, or of every file of a folder.
+
+    Raises ValueError for a key that is missing or unknown.
+    """
+    if path.is_dir():
+        return tuple(one for file in sorted(path.glob("*.toml")) for one in read_known(file))
     known = []
     valid = {field.name for field in fields(Known)}
     for number, entry in enumerate(tomllib.loads(path.read_text("utf-8")).get("known", []), 1):
@@ -125,10 +133,10 @@ def write_known(path: Path, verdicts: Iterable[dict]) -> int:
     found: dict[tuple, dict[str, list[dict]]] = {}
     for record in verdicts:
         if record["verdict"] in EXPLAINABLE and "known" not in record:
-            place = tuple(record[name] for name in ("implementation", "version", "device"))
+            place = tuple(record[name] for name in ("implementation", "version", "device", "mode"))
             found.setdefault(place, {}).setdefault(record["case"], []).append(record)
     entries = []
-    for (implementation, version, device), cases in found.items():
+    for (implementation, version, device, mode), cases in found.items():
         alike: dict[tuple[str, ...], list[str]] = {}
         for case, records in cases.items():
             tensors = tuple(dict.fromkeys(record["tensor"] for record in records))
@@ -137,9 +145,10 @@ def write_known(path: Path, verdicts: Iterable[dict]) -> int:
             worst = max((record for name in names for record in cases[name]), key=_error)
             entries.append(
                 {
-                    "implementation": implementation.partition("==")[0],
+                    "implementation": name_of(implementation),
                     "version": _exactly(version),
                     "device": device,
+                    "mode": mode,
                     "cases": list(map(_literal, names)),
                     "tensors": list(tensors),
                     "up_to": _rounded_up(_error(worst)),
@@ -153,6 +162,11 @@ def write_known(path: Path, verdicts: Iterable[dict]) -> int:
             lines = (f"{key} = {_toml(value)}\n" for key, value in entry.items())
             file.write(f"\n[[known]]\n{''.join(lines)}")
     return len(entries)
+
+
+def name_of(label: str) -> str:
+    """Return the implementation's name from a label that may ask for a version."""
+    return re.split(r"[^A-Za-z0-9_-]", label, maxsplit=1)[0]
 
 
 def _error(record: dict) -> float:

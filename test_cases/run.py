@@ -6,6 +6,7 @@ from pathlib import Path
 
 from adapters.harness import environments, registry
 from adapters.harness.conversation import Settings
+from adapters.harness.header import Implementation
 from adapters.harness.host import Host
 from adapters.harness.lifeline import die_with_parent
 from adapters.harness.memory import SHARE, machine_memory
@@ -205,7 +206,7 @@ def _settings(options, is_worker: bool) -> Settings:
     )
 
 
-def _chosen(options) -> list[registry.Implementation]:
+def _chosen(options) -> list[Implementation]:
     """Return the implementations to run: those named, or else the adapters given, or the core."""
     own = [registry.read_own(Path(path)) for path in options.adapter]
     options.adapter = [str(one.path) for one in own]
@@ -236,7 +237,7 @@ def _chosen_cases(options):
     return cases
 
 
-def _pythons(options, chosen: list[registry.Implementation]) -> dict[str, Path]:
+def _pythons(options, chosen: list[Implementation]) -> dict[str, Path]:
     known = {**registry.implementations(), **{one.name: one for one in chosen}}
     pythons = {}
     for text in options.python:

@@ -143,7 +143,7 @@ def diagnose_into(
     known: bool = False,
 ) -> list[Hypothesis]:
     """Add a judged case to the diagnosis of its target; return what would explain it alone."""
-    if any(one.verdict in WITHOUT_TENSORS for one in judged):
+    if any(one.verdict in WITHOUT_TENSORS and not one.tensor for one in judged):
         return []
     question = question_of(case, observation)
     if any(one.verdict in DIAGNOSED for one in judged):
@@ -187,7 +187,9 @@ def explanation_records(target: Target, diagnosis: TargetDiagnosis) -> list[dict
 
 def _answered(observation: Observation) -> Answered:
     return Answered(
-        observation.steps, observation.message if observation.ended == "raised" else None
+        observation.steps,
+        observation.message if observation.ended == "raised" else None,
+        observation.withheld,
     )
 
 

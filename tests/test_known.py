@@ -25,6 +25,7 @@ def verdict(**changes):
         "implementation": "torch",
         "version": "2.13.0+cpu",
         "device": "cpu",
+        "mode": "eager",
         "tensor": "y",
         "step": 0,
         "verdict": "violates",

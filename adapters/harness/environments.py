@@ -23,7 +23,7 @@ import filelock
 import platformdirs
 
 from adapters.harness import lifeline
-from adapters.harness.registry import Implementation
+from adapters.harness.header import Implementation
 
 CACHE_VARIABLE = "BATCHNORM_CONFORMANCE_CACHE"
 MARKER = "built.json"
@@ -96,6 +96,8 @@ def interpreter(
     `announce` is told in one line what takes long; setting `stopped` ends the building, and the
     waiting for another run that builds the same. Raises EnvironmentFailed.
     """
+    if one.fault:
+        raise EnvironmentFailed(one.fault)
     if not one.has_environment:
         return Path(sys.executable)
     folder = environment_folder(one)

@@ -13,6 +13,7 @@ class Observation:
 
     `ended` says how: "answered" with a dict of arrays per step; "raised" and "declined" with the
     tensors up to there; "crashed", "timed out", "broken adapter" or "not run" without any.
+    `withheld` names the tensors that the framework does not give, where it gives others.
     `conventions` are those the adapter declares for this case, `{field: (option, source)}`. `log`
     is the end of what the process wrote, where it died: past a deadline it ends with the Python
     stack of every thread.
@@ -25,6 +26,7 @@ class Observation:
     log: str = ""
     retry: str = ""
     seconds: float = 0.0
+    withheld: frozenset[str] = frozenset()
 
 
 def read_hello(message: dict) -> dict:
@@ -72,13 +74,15 @@ def read_answer(message: dict, case: str) -> Observation:
             _check_step(number, step)
     except WireError as error:
         return Observation("broken adapter", message=str(error))
+    given = [{name: one for name, one in step.items() if one is not None} for step in steps]
     return Observation(
         ended=how,
-        steps=() if how == "broken adapter" else tuple(steps),
+        steps=() if how == "broken adapter" else tuple(given),
         conventions=conventions,
         message=text,
         log=str(ended.get("traceback", "")),
         seconds=float(seconds) if isinstance(seconds, (int, float)) else 0.0,
+        withheld=frozenset(name for step in steps for name in step if step[name] is None),
     )
 
 
@@ -86,7 +90,7 @@ def _check_step(number: int, step: object) -> None:
     if not isinstance(step, dict):
         raise WireError(f"step {number} is a {type(step).__name__}, not a dict of arrays")
     for name, tensor in step.items():
-        if not isinstance(tensor, np.ndarray):
+        if tensor is not None and not isinstance(tensor, np.ndarray):
             found = type(tensor).__name__
             raise WireError(f"{name} of step {number} is a {found}, not a NumPy array")
 

@@ -14,7 +14,8 @@ source says where the framework promises it: a documentation page or a source fi
 
 `run(layer, steps)` builds the real layer, and yields for each step a dict of arrays: `y`,
 `running_mean`, `running_var`, and `dx`, `dgamma`, `dbeta` where the step has an upstream gradient;
-it may add `x`, the input as it is after the call, where a layer could write into it.
+it may add `x`, the input as it is after the call, where a layer could write into it. A tensor that
+the framework does not give, such as the gradients of one that only infers, is None.
 What the layer raises passes through; `Declined` says that the framework offers no such layer.
 """
 

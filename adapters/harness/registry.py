@@ -1,59 +1,19 @@
-"""The implementations that exist: the adapter files of a folder, read without importing them.
-
-Whatever the suite must know before an environment exists stands in the adapter's PEP 723 header:
-its dependencies, and in `[tool.batchnorm-conformance]` the package that its version is, and the
-devices and modes that it knows.
-"""
+"""The implementations that exist: the adapter files of a folder, and those of the command line."""
 
 import re
-import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import InvalidSpecifier
+
+from adapters.harness.header import Implementation, has_header, read_header
 
 FOLDER = Path(__file__).parent.parent
-HEADER = re.compile(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
+OPERATORS = tuple("<>=!~")
 
 
 class UsageError(Exception):
-    """A name or a header that cannot be used; the message is one line with the valid choices."""
-
-
-@dataclass(frozen=True)
-class Implementation:
-    """One adapter: a file, and what its header says. `specifier` asks for another version.
-
-    `exclude_newer` is a date: with the pins of the header it makes an environment that can be built
-    again. It goes with the header's own version only.
-
-    One without a header has no environment of its own: it runs in the interpreter of the suite.
-    """
-
-    name: str
-    path: Path
-    package: str
-    dependencies: tuple[str, ...]
-    requires_python: str
-    devices: tuple[str, ...]
-    modes: tuple[str, ...]
-    exclude_newer: str = ""
-    specifier: str = ""
-    has_environment: bool = True
-
-    @property
-    def label(self) -> str:
-        return self.name + self.specifier
-
-    @property
-    def pinned_version(self) -> str:
-        """The version that the header or the command line asks for, such as `==2.13.0`."""
-        for dependency in self.dependencies:
-            requirement = Requirement(dependency)
-            if requirement.name == self.package:
-                return str(requirement.specifier).removeprefix("==")
-        return "any"
+    """A name that cannot be used; the message is one line with the valid choices."""
 
 
 @dataclass(frozen=True)
@@ -69,33 +29,6 @@ class Target:
         return f"{self.implementation.label}-{self.device}-{self.mode}"
 
 
-def read_implementation(path: Path) -> Implementation:
-    """Read one adapter's header. Raises UsageError for a header that is missing or wrong."""
-    match = HEADER.search(path.read_text(encoding="utf-8"))
-    if not match:
-        raise UsageError(f"{path.name} has no PEP 723 header (a block `# /// script` … `# ///`)")
-    lines = match["content"].splitlines()
-    try:
-        header = tomllib.loads("\n".join(line[2:] for line in lines))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path.name}: the header is no TOML: {error}") from None
-    own = header.get("tool", {}).get("batchnorm-conformance", {})
-    try:
-        dependencies = tuple(str(Requirement(text)) for text in header.get("dependencies", ()))
-    except InvalidRequirement as error:
-        raise UsageError(f"{path.name}: {str(error).splitlines()[0]}") from None
-    return Implementation(
-        name=path.stem.replace("_", "-"),
-        path=path,
-        package=own.get("package", path.stem),
-        dependencies=dependencies,
-        requires_python=header.get("requires-python", ""),
-        devices=tuple(own.get("devices", ("cpu",))),
-        modes=tuple(own.get("modes", ("eager",))),
-        exclude_newer=header.get("tool", {}).get("uv", {}).get("exclude-newer", ""),
-    )
-
-
 def read_own(path: Path, folder: Path = FOLDER) -> Implementation:
     """Read an adapter that is outside the folder; it needs no header. Raises UsageError."""
     path = path.absolute()
@@ -104,49 +37,53 @@ def read_own(path: Path, folder: Path = FOLDER) -> Implementation:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", path.stem):
         raise UsageError(f"--adapter {path}: name the file with letters, digits, _ and - only")
     try:
-        has_header = HEADER.search(path.read_text(encoding="utf-8"))
+        with_header = has_header(path)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--adapter {path}: {error}") from None
     name = path.stem.replace("_", "-")
     if name in implementations(folder):
         raise UsageError(f"--adapter {path}: the suite has its own {name}; rename the file")
-    if has_header:
-        return read_implementation(path)
-    return Implementation(
-        name=name,
-        path=path,
-        package=path.stem,
-        dependencies=(),
-        requires_python="",
-        devices=("cpu",),
-        modes=("eager",),
-        has_environment=False,
-    )
+    if with_header:
+        return read_header(path)
+    return Implementation(name, path, package=path.stem, has_environment=False)
 
 
 def implementations(folder: Path = FOLDER) -> dict[str, Implementation]:
     """Return every implementation of the folder by name."""
     paths = sorted(path for path in folder.glob("*.py") if not path.stem.startswith("__"))
-    return {found.name: found for found in map(read_implementation, paths)}
+    return {found.name: found for found in map(read_header, paths)}
 
 
 def choose(wish: str, folder: Path = FOLDER) -> list[Implementation]:
     """Return the implementations that `--implementation` asks for: `all`, or names with commas.
 
-    A name may carry a version, as in `pytorch==2.9.1`.
+    A name may carry a version, any PEP 440 specifier: `pytorch==2.9.1`, `flax>=0.8,<0.9`.
     """
     known = implementations(folder)
     if wish == "all":
         return list(known.values())
-    chosen = []
-    for text in filter(None, (part.strip() for part in wish.split(","))):
+    chosen: list[Implementation] = []
+    for text in _parts(wish):
         name = re.split(r"[^A-Za-z0-9_-]", text, maxsplit=1)[0]
         if name not in known:
             raise _unknown("implementation", text, [*known, "all"])
-        chosen.append(_with_version(known[name], text[len(name) :]))
+        one = _with_version(known[name], text[len(name) :])
+        if one.label not in [other.label for other in chosen]:
+            chosen.append(one)
     if not chosen:
         raise _unknown("implementation", wish, [*known, "all"])
     return chosen
+
+
+def _parts(wish: str) -> list[str]:
+    """Split at the commas, but for those within a specifier: `a>=1,<2,b` is `a>=1,<2` and `b`."""
+    parts: list[str] = []
+    for text in filter(None, (part.replace(" ", "") for part in wish.split(","))):
+        if text.startswith(OPERATORS) and parts:
+            parts[-1] += "," + text
+        else:
+            parts.append(text)
+    return parts
 
 
 def targets(chosen: list[Implementation], device: str | None, mode: str | None) -> list[Target]:
@@ -160,7 +97,7 @@ def targets(chosen: list[Implementation], device: str | None, mode: str | None) 
     for one in chosen:
         for each_device in _pick(one.devices, device):
             for each_mode in _pick(one.modes, mode):
-                found.append(Target(one, each_device, each_mode))
+                found.append(Target(one.on(each_device), each_device, each_mode))
     if not found:
         labels = ", ".join(one.label for one in chosen)
         raise UsageError(f"no target of {labels} has device {device!r} and mode {mode!r}")
@@ -177,16 +114,11 @@ def _with_version(one: Implementation, specifier: str) -> Implementation:
     if not specifier:
         return one
     try:
-        SpecifierSet(specifier)
+        return one.at(specifier)
     except InvalidSpecifier:
         raise UsageError(
             f"{one.name}{specifier}: no version specifier; write it as {one.name}==1.2.3"
         ) from None
-    dependencies = tuple(
-        one.package + specifier if Requirement(text).name == one.package else text
-        for text in one.dependencies
-    )
-    return replace(one, dependencies=dependencies, specifier=specifier, exclude_newer="")
 
 
 def _unknown(what: str, wish: str, valid: list[str]) -> UsageError:

@@ -9,7 +9,7 @@ from pathlib import Path
 import filelock
 import pytest
 
-from adapters.harness import environments, registry
+from adapters.harness import environments, header
 
 ROOT = Path(__file__).parent.parent.parent
 LIMIT = 60.0
@@ -23,9 +23,9 @@ BUILD = """\
 import sys
 import threading
 from pathlib import Path
-from adapters.harness import environments, registry
+from adapters.harness import environments, header
 
-one = registry.read_implementation(Path(sys.argv[1]))
+one = header.read_header(Path(sys.argv[1]))
 print("ready", flush=True)
 python = environments.interpreter(one, announce=lambda line: print(line, flush=True))
 print(python, flush=True)
@@ -48,7 +48,7 @@ def tiny(token, tmp_path, monkeypatch):
     monkeypatch.setenv(environments.CACHE_VARIABLE, str(tmp_path / "cache"))
     path = tmp_path / "tiny.py"
     path.write_text(ADAPTER)
-    return registry.read_implementation(path)
+    return header.read_header(path)
 
 
 def start(code, one):

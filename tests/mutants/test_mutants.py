@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from adapters.harness.header import Implementation
 from adapters.harness.host import Host
-from adapters.harness.registry import Implementation, Target
+from adapters.harness.registry import Target
 from reference.consistency import TargetDiagnosis
 from test_cases.verdicts import diagnose_into, judgements
 from tests.mutants.catalogue import MUTANTS, mutant_cases, named_as_itself
