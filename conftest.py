@@ -5,11 +5,13 @@ import threading
 
 import pytest
 
+from adapters.harness.conversation import AT_ONCE
 from adapters.harness.memory import SHARE
 from adapters.harness.registry import UsageError
 from reports.records import RecordsError
 from test_cases.run import DTYPES, IMPLEMENTATIONS, Suite, table_of_targets
 from test_cases.terminal import summarise
+from test_cases.verdicts import UNAVAILABLE
 
 RECORDS = pytest.StashKey[list]()
 MEASURING = "test_measured_conventions.py"
@@ -136,6 +138,10 @@ def pytest_collection_modifyitems(config, items):
         over = [item for item in items if _names_of(item) in judged]
         config.hook.pytest_deselected(items=over)
         items[:] = [item for item in items if _names_of(item) not in judged]
+    # As many targets as run at once, with all that concerns them, before the next begin.
+    suite = config.stash[SUITE]
+    places = {target.name: at // AT_ONCE for at, target in enumerate(suite.targets)}
+    items.sort(key=lambda item: places.get(_target_of(item), -1))
 
 
 def pytest_collection_finish(session):
@@ -176,6 +182,12 @@ def _measured_target_of(item):
     return getattr(getattr(item, "callspec", None), "params", {}).get("target_to_measure")
 
 
+def _target_of(item):
+    pair, measured = _pair_of(item), _measured_target_of(item)
+    target = pair[1] if pair else measured
+    return target and target.name
+
+
 def _names_of(item):
     pair = _pair_of(item)
     return pair and (pair[0].id, pair[1].name)
@@ -195,6 +207,9 @@ def measured(target_to_measure, request):
     """The measured conventions of one target, as records."""
     records = request.config.stash[SUITE].measured_records(target_to_measure)
     request.node.stash[RECORDS] = records
+    broken = records[0].get("broken")
+    if broken and broken["ended"] == UNAVAILABLE:
+        pytest.skip(broken["message"])
     return [record for record in records if record["kind"] == "measured"]
 
 

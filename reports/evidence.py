@@ -12,6 +12,7 @@ SEVERITY = (
     "conforms",
     "differs",
     "declined",
+    "unavailable",
     "raised",
     "violates",
     "not run",

@@ -9,7 +9,8 @@ from reports.explanations import Causes
 from reports.matrix import Matrix
 from reports.measured import Measured, assumed
 from reports.records import VERDICTS, Run
-from reports.text import count, cut, figure, listed, mapping, plain
+from reports.targets import broken_as
+from reports.text import count, cut, figure, listed, plain
 
 TENSOR_GROUPS = {
     "y": "y",
@@ -20,8 +21,22 @@ TENSOR_GROUPS = {
     "running_var": "running statistics",
 }
 UNREPORTED = "not reported"
-KINDS = ("broken adapter", "crashed", "timed out", "not run", "violates", "raised", "mismatch")
+KINDS = (
+    "broken adapter",
+    "crashed",
+    "timed out",
+    "not run",
+    "violates",
+    "raised",
+    "mismatch",
+    "unavailable",
+)
 """The kinds of finding, the gravest first."""
+
+NOT_JUDGED = {
+    "broken adapter": "The adapter does not work, so this target was not judged.",
+    "unavailable": "This target is not to be had on the machine of the run; it was not judged.",
+}
 
 SENTENCES = {
     "raised": "An error was raised in {where} where an answer was due",
@@ -85,18 +100,18 @@ def findings_of(run: Run, rows: tuple[Row, ...], matrix: Matrix) -> tuple[Findin
         if row.verdict in FAILING or row.verdict not in VERDICTS:
             groups.setdefault(_group(row, causes(row)), []).append(row)
     broken = {
-        plain(target.get("target")): plain(mapping(target.get("broken")).get("message"))
+        plain(target.get("target")): (broken_as(target), plain(target["broken"].get("message")))
         for target in run.targets
-        if target.get("broken")
+        if broken_as(target)
     }
     found = []
     for (kind, target, *_), group in groups.items():
-        if kind != "broken adapter" or target not in broken:
+        if target not in broken or kind != broken[target][0]:
             found.append(_finding(kind, target, worst_first(group), causes))
-    for target, message in broken.items():
-        behind = [row for row in rows if (row.target, row.verdict) == (target, "broken adapter")]
-        sentence = "The adapter does not work, so this target was not judged."
-        found.append(_make("broken adapter", target, sentence, message, behind))
+    for target, (kind, message) in broken.items():
+        behind = [row for row in rows if (row.target, row.verdict) == (target, kind)]
+        sentence = NOT_JUDGED.get(kind, NOT_JUDGED["broken adapter"])
+        found.append(_make(kind, target, sentence, message, behind))
     found += _mismatches(matrix)
     return tuple(sorted(found, key=_gravity, reverse=True))
 

@@ -26,6 +26,7 @@ GLYPHS = {
     "timed out": "…",
     "broken adapter": "⊘",
     "not run": "□",
+    "unavailable": "–",
     "mismatch": "◯",
 }
 
@@ -71,6 +72,7 @@ def payload(summary: Summary, links: Links, largest: int = LARGEST) -> dict:
                 "name": target.name,
                 "facts": target.facts,
                 "broken": target.broken,
+                "ended": target.ended,
                 "command": target.command,
             }
             for target in summary.targets

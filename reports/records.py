@@ -46,6 +46,7 @@ VERDICTS = (
     "crashed",
     "timed out",
     "broken adapter",
+    "unavailable",
     "not run",
 )
 

@@ -15,7 +15,8 @@ class Target:
     """One column of the report: what ran, where, and how its adapter broke if it did.
 
     `packages` are the ones behind the implementation: `mxnet 1.9.1`, `on jax 0.10.2`. `command`
-    runs the suite on this target; it lacks the `--case`.
+    runs the suite on this target; it lacks the `--case`. `ended` is the verdict that stands for all
+    of a target of which nothing was judged, else "".
     """
 
     name: str
@@ -26,6 +27,13 @@ class Target:
     broken: Facts
     command: str = ""
     packages: tuple[str, ...] = ()
+    ended: str = ""
+
+
+def broken_as(record: dict) -> str:
+    """Return the verdict that stands for all of a target line that has no hello; else ""."""
+    broken = mapping(record.get("broken"))
+    return plain(broken.get("ended", "broken adapter")) if broken else ""
 
 
 def with_unlisted(run: Run) -> list[dict]:
@@ -61,9 +69,10 @@ def target_of(record: dict, header: dict) -> Target:
         version=facts["version"],
         place=" · ".join(filter(None, place)) + run,
         facts=tuple((label, text) for label, text in facts.items() if text),
-        broken=tuple((label, plain(text)) for label, text in broken.items()),
+        broken=tuple((label, plain(text)) for label, text in broken.items() if label != "ended"),
         command=_command(record, header),
         packages=_packages(record),
+        ended=broken_as(record),
     )
 
 

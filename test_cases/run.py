@@ -21,6 +21,7 @@ from test_cases.probes import PROBES
 from test_cases.recording import Recording
 from test_cases.smoke import SMOKE, request_of
 from test_cases.verdicts import (
+    UNAVAILABLE,
     add_diagnosis,
     case_record,
     diagnose_into,
@@ -141,10 +142,11 @@ class Suite:
             return exit_status
         if self.config.option.resume and exit_status in (0, NOTHING_LEFT):
             exit_status = int(any(map(fails, recording.verdicts)))
+        unavailable = any(record["verdict"] == UNAVAILABLE for record in recording.verdicts)
         names = {target.implementation.name for target in self.targets}
         names |= registry.implementations().keys()
         self.unfit = unfit(self.known, recording.verdicts, all_cases(), names)
-        exit_status = exit_status or int(bool(self.unfit))
+        exit_status = exit_status or int(bool(self.unfit) or unavailable)
         try:
             for target in self.targets:
                 if target.name in self.diagnoses:  # an -n worker keeps its own, which is a part
@@ -208,7 +210,10 @@ def _settings(options, is_worker: bool) -> Settings:
 
 def _chosen(options) -> list[Implementation]:
     """Return the implementations to run: those named, or else the adapters given, or the core."""
-    own = [registry.read_own(Path(path)) for path in options.adapter]
+    try:
+        own = [registry.read_own(Path(path)) for path in options.adapter]
+    except registry.UsageError as error:
+        raise registry.UsageError(f"--adapter {error}") from None
     options.adapter = [str(one.path) for one in own]
     if options.implementation is not None:
         return [*registry.choose(options.implementation), *own]

@@ -1,7 +1,7 @@
 """The short divergence summary at the end of a run in the terminal."""
 
 from test_cases.run import Suite
-from test_cases.verdicts import fails
+from test_cases.verdicts import UNAVAILABLE, fails
 
 FINDINGS_SHOWN = 20
 
@@ -12,7 +12,9 @@ def summarise(reporter, suite: Suite) -> None:
     recording = suite.recording
     assert recording, "an -n worker tells nothing"
     for target, broken in recording.broken.items():
-        reporter.write_line(f"{target}: broken adapter: {broken['message']}")
+        reporter.write_line(f"{target}: {broken['ended']}: {broken['message']}")
+        if broken["ended"] == UNAVAILABLE:
+            continue
         for line in broken["log"].splitlines()[-15:]:
             reporter.write_line(f"    {line}")
         if broken["retry"]:
@@ -33,13 +35,13 @@ def summarise(reporter, suite: Suite) -> None:
         reporter.write_line(f"… and {len(failing) - FINDINGS_SHOWN} more in the report")
     for line in suite.unfit:
         reporter.write_line(line)
-    known: dict[tuple[str, str], int] = {}
+    known: dict[str, list[str]] = {}
     for record in recording.verdicts:
         if "known" in record:
-            key = record["target"], record["known"]["what"]
-            known[key] = known.get(key, 0) + 1
-    for (target, what), count in known.items():
-        reporter.write_line(f"known: {target}, {count} verdicts: {what}")
+            known.setdefault(record["known"]["what"], []).append(record["target"])
+    for what, targets in known.items():
+        names = ", ".join(dict.fromkeys(targets))
+        reporter.write_line(f"known: {names}, {len(targets)} verdicts: {what}")
     for line in suite.trouble:
         reporter.write_line(line)
     if suite.report:

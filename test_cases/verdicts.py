@@ -13,7 +13,8 @@ from reference.question import Question
 from test_cases.case import Case
 from test_cases.expectations import Expectations
 
-WITHOUT_TENSORS = ("declined", "crashed", "timed out", "broken adapter", "not run")
+UNAVAILABLE = "unavailable"
+WITHOUT_TENSORS = ("declined", "crashed", "timed out", "broken adapter", UNAVAILABLE, "not run")
 DIAGNOSED = ("violates", "raised")
 FAILING = ("violates", "raised", "crashed", "timed out", "broken adapter", "not run")
 
@@ -60,7 +61,7 @@ def target_record(target: Target, hello: dict | Observation) -> dict:
     """Return the record of a target, from its hello or from what stands in place of one."""
     record = {"kind": "target", **names_of(target)}
     if isinstance(hello, Observation):
-        broken = {"message": hello.message, "log": hello.log, "retry": hello.retry}
+        broken = {name: getattr(hello, name) for name in ("ended", "message", "log", "retry")}
         return {**record, "version": "", "versions": {}, "conventions": {}, "broken": broken}
     conventions = {
         field: {"option": option, "source": source}

@@ -148,7 +148,7 @@ class ExactLayer:
             tensors["dgamma"] = [derivative.get(number, Fraction(0)) for number in gamma]
             tensors["dbeta"] = [derivative[number] for number in beta]
         moves = conventions.running_update != "on_backward" or dy is not None
-        if training and moves and not per_sample:
+        if training and moves:
             self._move_running_statistics(values, channel_of)
         return tensors | {"running_mean": self.running_mean, "running_var": self.running_var}
 
@@ -202,10 +202,9 @@ class ExactLayer:
         variance = Number(squares / divisor)
         if self.conventions.running_statistic == "variance":
             return variance.value
-        root = self._root(variance)
         if self.conventions.running_statistic == "standard_deviation":
-            return root.value
-        return 1 / self._denominator(root).value
+            return (variance + Number(self.epsilon)).root().value
+        return 1 / self._denominator(self._root(variance)).value
 
     def _move_running_statistics(self, values, channel_of):
         means, kept = [], []

@@ -100,7 +100,7 @@ def call(
         dx = dx - dx.mean(axis=0) - gamma * dgamma / std * slope * share * (x - mean)
     statistic = variance * dtype(n / divided_by[running])
     if kept == "standard_deviation":
-        statistic = np.sqrt(statistic + (0 if placement == "outside_sqrt" else epsilon))
+        statistic = np.sqrt(statistic + epsilon)
     if not training:
         weight = dtype(0)
     out = {

@@ -24,14 +24,14 @@ def run(*arguments, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--implementation", "jax"], "unknown implementation 'jax'; choose from: flax, gluon"),
-        (["--implementation", ""], "unknown implementation ''; choose from: flax, gluon"),
+        (["--implementation", "jax"], "unknown implementation 'jax'; choose from: … flax, "),
+        (["--implementation", ""], "unknown implementation ''; choose from: … flax, "),
         (["--implementation", "pytorch>>2"], "pytorch>>2: no version specifier"),
         (["--device", "tpu"], "unknown device 'tpu'; choose from: cpu"),
-        (["--mode", "lazy"], "unknown mode 'lazy'; choose from: eager"),
+        (["--mode", "lazy"], "unknown mode 'lazy'; choose from: … eager"),
         (["--dtype", "int8"], "unknown dtype 'int8'; choose from: float16, bfloat16"),
         (["--case", "one-chanel-float32"], "'one-chanel-float32'; among the 1"),
-        (["--python", "pytorch"], "write NAME=PATH with a NAME of: flax, gluon"),
+        (["--python", "pytorch"], "write NAME=PATH with a NAME of: … flax, "),
         (["--python", "pytorch=/no/such/python"], "there is no file /no/such/python"),
     ],
 )
@@ -41,7 +41,8 @@ def test_bad_input_is_one_line_with_the_valid_choices(arguments, complaint, tmp_
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     lines = [line for line in done.stderr.splitlines() if line]
     assert len(lines) == 1
-    assert complaint in lines[0]
+    for part in complaint.split(" … "):
+        assert part in lines[0]
 
 
 def test_targets_are_listed_without_running_anything(tmp_path):

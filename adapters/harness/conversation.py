@@ -6,6 +6,7 @@ rest continues in a new process, until the restarts are used up and the remainin
 """
 
 import asyncio
+import os
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -21,6 +22,8 @@ from adapters.harness.wire import WireError
 
 Request = Callable[[], dict]
 SMOKE = "smoke"
+AT_ONCE = (os.cpu_count() or 1) + 2
+"""Targets that run at once. More than there are cores, since a target also waits for its judge."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,13 @@ class Smoke:
 
 @dataclass(frozen=True)
 class Settings:
-    """How patient the harness is. Seconds, bytes, and the number of restarts of one target."""
+    """How patient the harness is: seconds, bytes, restarts of one target, targets at once."""
 
     deadline: float = 120.0
     start_deadline: float = 180.0
     restarts: int = 5
     window: int = 24 * 2**20
+    at_once: int = AT_ONCE
     memory_limit: int | None = None
     smoke: Smoke | None = None
 
@@ -50,14 +54,19 @@ class Settings:
 class Unusable(Exception):
     """A target cannot be run: one line, the log's tail, and the command to retry."""
 
-    def __init__(self, message: str, log: str = "", retry: str = ""):
+    def __init__(self, message: str, log: str = "", retry: str = "", unavailable: bool = False):
         super().__init__(message)
         self.log = log
         self.retry = retry
+        self.unavailable = unavailable
 
 
 class Conversation:
-    """Runs one target's plan. `hello` and `answers` are futures that are always resolved."""
+    """Runs one target's plan. `hello` and `answers` are futures that are always resolved.
+
+    It begins when there is room, in the order in which the targets were started, or at once where
+    somebody waits for its answer: so whatever the order of the questions, nobody waits for ever.
+    """
 
     def __init__(
         self,
@@ -73,6 +82,7 @@ class Conversation:
         self._sent: OrderedDict[str, Request] = OrderedDict()
         self._bytes: dict[str, int] = {}
         self._urgent: set[str] = set()
+        self._wanted = asyncio.Event()
         self._changed = asyncio.Event()
         self._progress = asyncio.Event()
         self._process: WorkerProcess | None = None
@@ -81,8 +91,8 @@ class Conversation:
         self.answers: dict[str, Future] = {case: Future() for case in plan}
         self._task: asyncio.Task | None = None
 
-    def begin(self) -> None:
-        self._task = asyncio.create_task(self._run())
+    def begin(self, room: asyncio.Semaphore) -> None:
+        self._task = asyncio.create_task(self._run_in(room))
 
     async def stop(self) -> None:
         """Stop the conversation and the process, wherever they are."""
@@ -92,7 +102,12 @@ class Conversation:
         await self._end_process()
         self._give_up(Observation("not run", message="the run was stopped"))
 
+    def want(self) -> None:
+        """Begin, whether there is room or not."""
+        self._wanted.set()
+
     def hurry(self, case: str) -> None:
+        self.want()
         if case in self._waiting:
             self._urgent.add(case)
             self._waiting.move_to_end(case, last=False)
@@ -101,6 +116,17 @@ class Conversation:
     def consumed(self, case: str) -> None:
         self._bytes.pop(case, None)
         self._changed.set()
+
+    async def _run_in(self, room: asyncio.Semaphore) -> None:
+        waits = [asyncio.create_task(room.acquire()), asyncio.create_task(self._wanted.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await self._run()
+        finally:
+            for wait in waits:
+                wait.cancel()
+            if waits[0].done() and not waits[0].cancelled():
+                room.release()
 
     async def _run(self) -> None:
         try:
@@ -136,7 +162,8 @@ class Conversation:
             await self._get_ready()
         except (EnvironmentFailed, Unusable) as error:
             await self._end_process()
-            self._does_not_start(str(error), error.log, error.retry)
+            ended = "unavailable" if error.unavailable else "broken adapter"
+            self._does_not_start(ended, str(error), error.log, error.retry)
             return False
         return True
 
@@ -158,7 +185,8 @@ class Conversation:
         if self._target.device not in hello["devices"]:
             found = ", ".join(hello["devices"])
             device = self._target.device
-            raise Unusable(f"no device {device!r} on this machine; it has: {found}")
+            message = f"no device {device!r} on this machine; it has: {found}"
+            raise Unusable(message, unavailable=True)
         if not self.hello.done():
             await self._pass_smoke(retry)
             self.hello.set_result({**hello, "interpreter": str(python)})
@@ -265,13 +293,11 @@ class Conversation:
         self.answers[case].set_result(observation)
         self._changed.set()
 
-    def _does_not_start(self, message: str, log: str = "", retry: str = "") -> None:
-        """Give up: a broken adapter, or one that answered before and does not come back."""
+    def _does_not_start(self, ended: str, message: str, log: str, retry: str) -> None:
+        """Give up: a broken or unavailable target, or one that answered and does not come back."""
         if self.hello.done():
-            message = f"the process did not start again: {message}"
-            self._give_up(Observation("not run", message=message, log=log, retry=retry))
-        else:
-            self._give_up(Observation("broken adapter", message=message, log=log, retry=retry))
+            ended, message = "not run", f"the process did not start again: {message}"
+        self._give_up(Observation(ended, message=message, log=log, retry=retry))
 
     def _give_up(self, observation: Observation) -> None:
         for future in [self.hello, *self.answers.values()]:

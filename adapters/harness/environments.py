@@ -8,9 +8,11 @@ that was killed is seen and done again.
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +30,7 @@ from adapters.harness.header import Implementation
 CACHE_VARIABLE = "BATCHNORM_CONFORMANCE_CACHE"
 MARKER = "built.json"
 POLL = 0.2
+LONGEST_REASON = 500
 
 # pip's settings, as uv spells them: whoever set up pip for this machine has set up uv as well.
 FROM_PIP = {
@@ -41,12 +44,17 @@ FROM_PIP = {
 
 
 class EnvironmentFailed(Exception):
-    """An environment could not be built: one line, the log's tail, and the command to retry."""
+    """An environment could not be built: one line, the log's tail, and the command to retry.
 
-    def __init__(self, message: str, log: str = "", retry: str = ""):
+    It is `unavailable` where nobody is at fault: there is no such Python here, or the version that
+    was asked for does not install.
+    """
+
+    def __init__(self, message: str, log: str = "", retry: str = "", unavailable: bool = False):
         super().__init__(message)
         self.log = log
         self.retry = retry
+        self.unavailable = unavailable
 
 
 def cache_folder() -> Path:
@@ -148,16 +156,32 @@ def _build(one: Implementation, folder: Path, stopped: threading.Event) -> None:
         for command in commands:
             log.write(f"$ {' '.join(command)}\n")
             log.flush()
+            begin = log.tell()
             if _run(command, log, stopped):
-                log.seek(0)
-                tail = "".join(log.readlines()[-30:])
+                log.seek(begin)
+                told = log.read()
+                why = reason(told).rstrip(".")
                 raise EnvironmentFailed(
-                    f"the environment of {one.label} could not be built; the log is {log_path}",
-                    log=tail,
+                    f"the environment of {one.label} could not be built: {why}; the log is "
+                    f"{log_path}",
+                    log="\n".join(told.splitlines()[-30:]),
                     retry=" && ".join(" ".join(command) for command in commands),
+                    unavailable=bool(one.specifier) or command is commands[0],
                 )
     marker = {"dependencies": one.dependencies, "python": platform.python_version()}
     (folder / MARKER).write_text(json.dumps(marker), encoding="utf-8")
+
+
+def reason(told: str) -> str:
+    """Return in one line why uv failed: its error, and the causes that it names for it."""
+    lines = [line.strip(" │├╰─▶×").strip() for line in told.splitlines()]
+    heads = [at for at, line in enumerate(lines) if line.startswith(("error:", "No solution"))]
+    if not heads:
+        return next((line for line in reversed(lines) if line), "uv said nothing")
+    paragraph = " ".join(itertools.takewhile(bool, lines[heads[0] :]))
+    error, *causes = re.split(r"\s*cause: ", paragraph.removeprefix("error: "))
+    text = ": ".join([error, *causes[:2]])
+    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…"
 
 
 def _run(command: list[str], log: TextIO, stopped: threading.Event) -> int:

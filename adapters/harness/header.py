@@ -93,10 +93,11 @@ class Implementation:
                 break
 
         def pinned(dependencies):
-            return tuple(
-                self.package + specifier if Requirement(text).name == self.package else text
-                for text in dependencies
-            )
+            requirements = [Requirement(text) for text in dependencies]
+            for requirement in requirements:
+                if requirement.name == self.package:
+                    requirement.specifier = wanted
+            return tuple(map(str, requirements))
 
         return replace(
             changed,
@@ -197,10 +198,14 @@ def _words(table: dict, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _dependencies(table: dict) -> tuple[str, ...]:
-    try:
-        return tuple(str(Requirement(str(text))) for text in _list(table, "dependencies"))
-    except InvalidRequirement as error:
-        raise BadHeader(str(error).splitlines()[0]) from None
+    requirements = []
+    for text in _list(table, "dependencies"):
+        try:
+            requirements.append(str(Requirement(str(text))))
+        except InvalidRequirement as error:
+            reason = str(error).splitlines()[0]
+            raise BadHeader(f"the dependency {text!r} is none: {reason}") from None
+    return tuple(requirements)
 
 
 def _specifier(table: dict, key: str) -> str:

@@ -1,7 +1,8 @@
 """The parent of all targets: starts each on its cases and hands out what they answer.
 
 Every target has its own process and its own conversation with it, one asyncio task in a background
-thread. A slow target never waits for a fast one nor for the judging.
+thread. A slow target never waits for a fast one nor for the judging. As many run at once as
+`Settings.at_once` says; the next begins when one has answered all and its process has ended.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ class Host:
         self._stopped = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._room = asyncio.Semaphore(self._settings.at_once)
         self._conversations: dict[str, Conversation] = {}
 
     def __enter__(self) -> "Host":
@@ -41,11 +43,13 @@ class Host:
         """Start a target on its planned cases, {case id: a function that makes the request}."""
         conversation = Conversation(target, plan, self._settings, self._python_of)
         self._conversations[target.name] = conversation
-        self._loop.call_soon_threadsafe(conversation.begin)
+        self._loop.call_soon_threadsafe(conversation.begin, self._room)
 
     def greeting(self, target: Target) -> dict | Observation:
         """Return the target's hello, or the Observation that says why it has none."""
-        return self._conversations[target.name].hello.result()
+        conversation = self._conversations[target.name]
+        self._loop.call_soon_threadsafe(conversation.want)
+        return conversation.hello.result()
 
     def observe(self, target: Target, case: str) -> Observation:
         """Return the answer to a case, waiting for it; each answer is handed out once."""

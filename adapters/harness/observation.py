@@ -12,7 +12,8 @@ class Observation:
     """One target's answer to one case.
 
     `ended` says how: "answered" with a dict of arrays per step; "raised" and "declined" with the
-    tensors up to there; "crashed", "timed out", "broken adapter" or "not run" without any.
+    tensors up to there; "crashed", "timed out", "broken adapter", "unavailable" (not to be had on
+    this machine) or "not run" without any.
     `withheld` names the tensors that the framework does not give, where it gives others.
     `conventions` are those the adapter declares for this case, `{field: (option, source)}`. `log`
     is the end of what the process wrote, where it died: past a deadline it ends with the Python

@@ -29,20 +29,24 @@ class Target:
         return f"{self.implementation.label}-{self.device}-{self.mode}"
 
 
-def read_own(path: Path, folder: Path = FOLDER) -> Implementation:
-    """Read an adapter that is outside the folder; it needs no header. Raises UsageError."""
+def read_own(path: Path, folder: Path = FOLDER, shadow: bool = False) -> Implementation:
+    """Read an adapter that is outside the folder; it needs no header.
+
+    Raises UsageError for a file that cannot be one, or, unless it may `shadow` it, that has the
+    name of one inside.
+    """
     path = path.absolute()
     if path.suffix != ".py" or not path.is_file():
-        raise UsageError(f"--adapter {path}: there is no such Python file")
+        raise UsageError(f"{path}: there is no such Python file")
     if not re.fullmatch(r"[A-Za-z0-9_-]+", path.stem):
-        raise UsageError(f"--adapter {path}: name the file with letters, digits, _ and - only")
+        raise UsageError(f"{path}: name the file with letters, digits, _ and - only")
     try:
         with_header = has_header(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--adapter {path}: {error}") from None
+        raise UsageError(f"{path}: {error}") from None
     name = path.stem.replace("_", "-")
-    if name in implementations(folder):
-        raise UsageError(f"--adapter {path}: the suite has its own {name}; rename the file")
+    if not shadow and name in implementations(folder):
+        raise UsageError(f"{path}: the suite has its own {name}; rename the file")
     if with_header:
         return read_header(path)
     return Implementation(name, path, package=path.stem, has_environment=False)

@@ -78,7 +78,7 @@ const views = {
     const own = rows.filter((row) => row[TARGET] === at);
     const tally = verdicts.map(([kind, name], verdict) => [kind, name, own.filter((row) => row[VERDICT] === verdict).length]);
     return page(about.name, "target", [
-      about.broken.length > 0 && [h("h3", {}, "Broken adapter"), about.broken.map(([label, text]) => [h("p", { class: "legend" }, label), h("pre", {}, text)])],
+      about.broken.length > 0 && [h("h3", {}, about.ended[0].toUpperCase() + about.ended.slice(1)), about.broken.map(([label, text]) => [h("p", { class: "legend" }, label), h("pre", {}, text)])],
       facts(about.facts),
       h("ul", { class: "others", "aria-label": "Verdicts" }, tally.filter(([, , n]) => n).map(([kind, name, n]) =>
         h("li", {}, h("a", { href: address("verdict", key, kind) }, n.toLocaleString("en")), " ", verdictMark(name)))),

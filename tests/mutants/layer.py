@@ -133,12 +133,12 @@ class Mutant:
             return 1 / std, slope
 
     def kept_statistic(self, variance):
-        placement, kind = self.knobs["epsilon_placement"], self.knobs["running_statistic"]
+        kind = self.knobs["running_statistic"]
         if kind == "variance":
             return variance
         if kind == "inverse_standard_deviation":
             return self.inverse(variance)[0]
-        return np.sqrt(variance + (0 if placement == "outside_sqrt" else self.epsilon))
+        return np.sqrt(variance + self.epsilon)
 
     def inverse_of_kept(self):
         placement, kind = self.knobs["epsilon_placement"], self.knobs["running_statistic"]
@@ -241,7 +241,7 @@ class Mutant:
                 self.previous = x
         axes = (1, 2)
         if knobs["normalizer"] == "per_sample" and x.size:
-            axes, uses_batch, update = (0, 2), True, None
+            axes, uses_batch = (0, 2), True
             mean = x.mean(axis=axes, keepdims=True)
             inverse, slope = self.inverse(x.var(axis=axes, keepdims=True))
         x_hat = (x - mean) * inverse
