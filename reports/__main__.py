@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 from reports.html import PAGE_NAME, write
-from reports.records import FILE_NAME, RecordsError
+from reports.records import FILE_NAME, RecordsError, read_runs
+from reports.releases import as_markdown
+from reports.summary import summarize
 
 DESCRIPTION = f"""\
 Render the report of one run again, or several runs as one page.
@@ -27,6 +29,8 @@ examples:
         shows both runs as one page, runs/laptop/{PAGE_NAME}
   python -m reports runs/2026-* --output runs/together
         shows all of these as one page in a folder of its own, and leaves theirs alone
+  python -m reports --changes runs/torch-2.9 runs/torch-2.13
+        prints which conventions and which cases' verdicts changed between the two versions
 
 exit status: 0 when the page was written, 2 when it could not be.
 """
@@ -53,8 +57,16 @@ def main(arguments: list[str] | None = None) -> int:
         help=f"the folder that {PAGE_NAME} is written into, made where it is missing "
         "(default: the first DIR)",
     )
+    parser.add_argument(
+        "--changes",
+        action="store_true",
+        help="write no page: print what changed from version to version, as Markdown",
+    )
     given = parser.parse_args(arguments)
     try:
+        if given.changes:
+            print(as_markdown(summarize(read_runs(given.directories)).releases), end="")
+            return 0
         print(write(*given.directories, output=given.output))
     except RecordsError as error:
         return _fail(str(error))

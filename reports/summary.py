@@ -8,6 +8,7 @@ from reports.figures import HeatRow, StripRow, heat_of, strip_of
 from reports.findings import Difference, Finding, differences_of, findings_of
 from reports.matrix import Matrix, matrix_of
 from reports.records import Run
+from reports.releases import Release, releases_of
 from reports.targets import Target, target_of, with_unlisted
 from reports.text import clean, count
 from reports.title import Title, title_of
@@ -21,6 +22,7 @@ class Summary:
     lead: str
     targets: tuple[Target, ...]
     matrix: Matrix
+    releases: tuple[Release, ...]
     explanations: tuple[Explanation, ...]
     findings: tuple[Finding, ...]
     differences: tuple[Difference, ...]
@@ -53,6 +55,7 @@ def summarize(run: Run) -> Summary:
         lead=_lead(targets, matrix, findings),
         targets=targets,
         matrix=matrix,
+        releases=releases_of(run, rows),
         explanations=explanations_of(run, rows),
         findings=findings,
         differences=differences,

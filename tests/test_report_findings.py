@@ -214,3 +214,16 @@ def test_lead_says_what_is_new(run):
     assert summarize(run).lead.endswith(" Nothing found is unexplained.")
     run.verdicts += known
     assert " Nothing found is unexplained; 2 findings are known and" in summarize(run).lead
+
+
+def test_an_unavailable_target_is_the_last_finding(run):
+    """It is told with its reason, below everything that is somebody's fault."""
+    reason = "No solution found: there is no version of torch==9.9"
+    run.targets.append(
+        {"target": "torch==9.9-cpu-eager", "broken": {"ended": "unavailable", "message": reason}}
+    )
+    record = {"target": "torch==9.9-cpu-eager", "tensor": "", "verdict": "unavailable"}
+    run.verdicts.append(run.verdicts[0] | record)
+    finding = summarize(run).findings[-1]
+    assert (finding.kind, finding.quote) == ("unavailable", reason)
+    assert "not to be had on the machine" in finding.sentence

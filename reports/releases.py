@@ -1,0 +1,194 @@
+"""What changed from one version of an implementation to the next: conventions, and verdicts."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from packaging.version import InvalidVersion, Version
+
+from reports.evidence import Row, gravest, option_name
+from reports.measured import UNDETERMINED
+from reports.records import Run
+from reports.text import count, mapping, plain
+
+ABSENT = "no answer"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that is another in the newer version: what it was, what it is, and where.
+
+    `what` is a convention with its dtype, or tensors ("" for all of a case that one of the two did
+    not answer). `cases` are those whose verdict changed, none for a convention, and `how` says of
+    a convention whether it was measured or declared.
+    """
+
+    what: str
+    before: str
+    after: str
+    how: str
+    cases: tuple[str, ...] = ()
+    field: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The change in words."""
+        what = self.what or "all of it"
+        where = f" in {count(len(self.cases), 'case')}" if self.cases else f", {self.how}"
+        return f"{what}: {self.before} → {self.after}{where}"
+
+
+@dataclass(frozen=True)
+class Release:
+    """Two neighbouring versions of one implementation, on one device in one mode.
+
+    `older` and `newer` are the names of their targets. Only what both answered is compared.
+    """
+
+    implementation: str
+    place: str
+    before: str
+    after: str
+    older: str
+    newer: str
+    conventions: tuple[Change, ...]
+    verdicts: tuple[Change, ...]
+
+    @property
+    def heading(self) -> str:
+        return f"{self.implementation} {self.before} → {self.after} ({self.place})"
+
+
+def releases_of(run: Run, rows: tuple[Row, ...]) -> tuple[Release, ...]:
+    """Return every step from a version to the next that the run has, oldest first.
+
+    A version that two targets have is told of the first.
+    """
+    series: dict[tuple[str, str], dict[str, dict]] = {}
+    for target in run.targets:
+        version = plain(target.get("version"))
+        if version and not target.get("broken"):
+            name = re.split(r"[^A-Za-z0-9_-]", plain(target.get("implementation")), maxsplit=1)[0]
+            place = " · ".join(
+                filter(None, (plain(target.get("device")), plain(target.get("mode"))))
+            )
+            series.setdefault((name, place), {}).setdefault(version, target)
+    verdicts = _verdicts(rows)
+    measured = _measured(run.measured)
+    found = []
+    for (name, place), versions in series.items():
+        for before, after in pairwise(sorted(versions, key=_order)):
+            older, newer = (plain(versions[one].get("target")) for one in (before, after))
+            declared = [mapping(versions[one].get("conventions")) for one in (before, after)]
+            conventions = _conventions(measured.get(older, {}), measured.get(newer, {}), "measured")
+            told = {change.field for change in conventions}
+            conventions += [
+                change
+                for change in _conventions(*map(_options, declared), "declared")
+                if change.field not in told
+            ]
+            changed = _changed(verdicts.get(older, {}), verdicts.get(newer, {}))
+            ends = (name, place, before, after, older, newer)
+            found.append(Release(*ends, tuple(conventions), tuple(changed)))
+    return tuple(found)
+
+
+def as_markdown(releases: Iterable[Release]) -> str:
+    """Return the releases as a Markdown list under a heading each, without the unchanged ones."""
+    lines = []
+    for release in releases:
+        changes = [*release.conventions, *release.verdicts]
+        lines += ["", f"## {release.heading}", ""]
+        for change in changes:
+            lines.append(f"- {change.sentence}")
+            lines += [f"  - `{case}`" for case in change.cases]
+        if not changes:
+            lines.append("Nothing changed.")
+    return "\n".join(lines[1:]) + "\n" if lines else ""
+
+
+def _order(version: str) -> tuple:
+    try:
+        return (1, Version(version))
+    except InvalidVersion:
+        return (0, version)
+
+
+def _verdicts(rows: tuple[Row, ...]) -> dict[str, dict[str, dict[str, str]]]:
+    """Return the gravest verdict over its steps by target, case and tensor."""
+    steps: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        steps.setdefault((row.target, row.case, row.tensor), []).append(row)
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for (target, case, tensor), own in steps.items():
+        found.setdefault(target, {}).setdefault(case, {})[tensor] = _outcome(own)
+    return found
+
+
+def _outcome(rows: list[Row]) -> str:
+    verdict = gravest(row.verdict for row in rows)
+    conventions = dict.fromkeys(row.convention for row in rows if row.verdict == verdict)
+    told = ", ".join(filter(None, conventions))
+    return f"{verdict} by {told}" if told else verdict
+
+
+def _changed(before: dict, after: dict) -> list[Change]:
+    """Compare verdicts, as far as both versions ran the case.
+
+    Cases in which the same tensors changed in the same way are told together. Where one version
+    refused the case, its word stands against the gravest of what the other answered.
+    """
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for case in before:
+        was, now = before[case], after.get(case)
+        if now is None:
+            continue
+        if "" in was or "" in now:
+            was, now = ({"": _whole(own)} for own in (was, now))
+        changed: dict[tuple[str, str], list[str]] = {}
+        for tensor in dict.fromkeys([*was, *now]):
+            ends = was.get(tensor, ABSENT), now.get(tensor, ABSENT)
+            if ends[0] != ends[1]:
+                changed.setdefault(ends, []).append(tensor)
+        for ends, tensors in changed.items():
+            groups.setdefault((", ".join(tensors), *ends), []).append(case)
+    return [
+        Change(tensors, was, now, "judged", tuple(cases))
+        for (tensors, was, now), cases in groups.items()
+    ]
+
+
+def _whole(outcomes: dict[str, str]) -> str:
+    """Return the outcome of a case as one: that of the step without an answer, or the gravest."""
+    if "" in outcomes:
+        return outcomes[""]
+    worst = gravest(outcome.partition(" by ")[0] for outcome in outcomes.values())
+    return next(outcome for outcome in outcomes.values() if outcome.startswith(worst))
+
+
+def _measured(records: Iterable[dict]) -> dict[str, dict[tuple[str, str], str]]:
+    """Return what was measured and decided, by target, field and dtype."""
+    found: dict[str, dict[tuple[str, str], str]] = {}
+    for record in records:
+        key = plain(record.get("field")), plain(record.get("dtype"))
+        option = option_name(record.get("option"))
+        if option != UNDETERMINED:
+            found.setdefault(plain(record.get("target")), {})[key] = option
+    return found
+
+
+def _options(declared: dict) -> dict[tuple[str, str], str]:
+    return {(name, ""): option_name(mapping(own).get("option")) for name, own in declared.items()}
+
+
+def _conventions(before: dict, after: dict, how: str) -> list[Change]:
+    """Compare conventions; what only one version declares was canonical in the other."""
+    changes = []
+    for name, dtype in dict.fromkeys([*before, *after]):
+        was, now = (side.get((name, dtype), "") for side in (before, after))
+        if was == now or (how == "measured" and not (was and now)):
+            continue
+        what = f"{name} in {dtype}" if dtype else name
+        changes.append(Change(what, was or "nothing", now or "nothing", how, field=name))
+    return changes
