@@ -105,8 +105,12 @@ def unfit(
     verdicts: list[dict],
     all_cases: Iterable[str],
     implementations: Iterable[str],
+    probes: Iterable[str] = (),
 ) -> list[str]:
-    """Return a line for each entry that matches nothing, or explains nothing though it all ran."""
+    """Return a line for each entry that matches nothing, or explains nothing though it all ran.
+
+    One that speaks of probes alone is about measurements, and never the latter.
+    """
     all_cases, implementations = list(all_cases), list(implementations)
     lines = []
     for entry in known:
@@ -116,7 +120,8 @@ def unfit(
         if entry.implementation not in implementations:
             lines.append(f"{name}: matches no implementation")
         elif not expected:
-            lines.append(f"{name}: matches no case")
+            if not any(map(entry.covers, probes)):
+                lines.append(f"{name}: matches no case")
         elif {record["case"] for record in concerned} == expected and not any(
             map(entry.explains, concerned)
         ):

@@ -145,7 +145,7 @@ class Suite:
         unavailable = any(record["verdict"] == UNAVAILABLE for record in recording.verdicts)
         names = {target.implementation.name for target in self.targets}
         names |= registry.implementations().keys()
-        self.unfit = unfit(self.known, recording.verdicts, all_cases(), names)
+        self.unfit = unfit(self.known, recording.verdicts, all_cases(), names, PROBES)
         exit_status = exit_status or int(bool(self.unfit) or unavailable)
         try:
             for target in self.targets:

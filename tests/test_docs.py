@@ -36,6 +36,9 @@ def test_the_options_of_the_readme_exist():
     """Every option that the README shows is one of the suite's or of pytest's own."""
     shown = set(re.findall(r"(--[a-z][a-z-]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
     ours = set(re.findall(r'"(--[a-z-]+)"', (ROOT / "conftest.py").read_text(encoding="utf-8")))
+    ours |= set(
+        re.findall(r'"(--[a-z-]+)"', (ROOT / "adapters" / "__main__.py").read_text("utf-8"))
+    )
     assert shown <= ours | {"--junitxml", "--help", "--upgrade"}
 
 

@@ -97,6 +97,13 @@ def test_when_an_entry_is_unfit(records, cases, implementations, line):
     assert all(line in told for told in lines)
 
 
+def test_an_entry_of_a_probe_alone_is_fit():
+    """It is about a measurement; where there is no such probe either, it matches nothing."""
+    assert unfit([ENTRY], [], ["near-float32"], ["torch"], probes=["far-probe-float32"]) == []
+    (line,) = unfit([ENTRY], [], ["near-float32"], ["torch"], probes=["near-probe-float32"])
+    assert "matches no case" in line
+
+
 def test_what_is_written_explains_what_was_found(tmp_path):
     """Every violation of the run is known by the entries written for it, and by no more."""
     found = [
