@@ -8,9 +8,19 @@
 # [tool.batchnorm-conformance]
 # package = "mxnet"
 # devices = ["cpu", "gpu"]
-# modes = ["eager", "hybridized"]
+# modes = ["eager", "hybridized", "symbolic"]
+#
+# [[tool.batchnorm-conformance.older]]
+# versions = "<1.9.1"
+# requires-python = ">=3.8,<3.12"
+# dependencies = ["mxnet==1.9.0", "numpy==1.23.5"]
 # ///
-"""Apache MXNet: `mxnet.gluon.nn.BatchNorm`."""
+"""Apache MXNet: `mxnet.gluon.nn.BatchNorm`.
+
+eager       called on arrays, operator by operator
+hybridized  the same after hybridize(): a cached graph
+symbolic    called on a symbol, which is bound to an executor
+"""
 
 import warnings
 
@@ -21,8 +31,11 @@ warnings.filterwarnings("ignore", message=".*np.bool.*|.*overwritten.*")
 import mxnet as mx  # noqa: E402
 from mxnet import autograd  # noqa: E402
 
+from adapters.harness.protocol import Declined  # noqa: E402
+
 DOCS = "https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/nn/index.html"
 SOURCE = "src/operator/nn/batch_norm.cc"
+VERSION = tuple(map(int, mx.__version__.split(".")[:2]))
 
 
 def hello():
@@ -40,22 +53,28 @@ def conventions(layer, shape):
     }
 
 
-def build(layer, channels, context):
+def options_of(layer):
+    """Return the layer's numbers under Gluon's names; what is left out is Gluon's own choice."""
     momentum = layer.raw_momentum
     if momentum is None and layer.momentum is not None:
         momentum = 1.0 - layer.momentum
     options = {"axis": layer.channel_axis, "epsilon": layer.epsilon, "momentum": momentum}
-    options = {name: value for name, value in options.items() if value is not None}
-    block = mx.gluon.nn.BatchNorm(in_channels=channels, **options)
-    block.initialize(ctx=context)
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def context_of(layer):
+    return mx.cpu() if layer.device == "cpu" else mx.gpu()
+
+
+def build(cls, layer, channels, **options):
+    if layer.dtype == "bfloat16" and VERSION < (1, 7):
+        raise Declined("MXNet 1.6 has no bfloat16")
+    block = cls(in_channels=channels, **options)
+    block.initialize(ctx=context_of(layer))
     if layer.dtype != "bfloat16":  # its parameters are float32 anyway, as they are for float16
         block.cast(layer.dtype)
     if layer.mode == "hybridized":
         block.hybridize()
-    return block
-
-
-def set_state(block, layer):
     for parameter, value in (
         (block.gamma, layer.gamma),
         (block.beta, layer.beta),
@@ -64,6 +83,7 @@ def set_state(block, layer):
     ):
         if value is not None:
             parameter.set_data(mx.nd.array(widened(value), dtype=parameter.dtype))
+    return block
 
 
 def widened(array):
@@ -73,30 +93,69 @@ def widened(array):
     return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
 
 
-def run(layer, steps):
-    context = mx.cpu() if layer.device == "cpu" else mx.gpu()
-    axis = 1 if layer.channel_axis is None else layer.channel_axis
-    block = build(layer, steps[0].x.shape[axis], context)
-    set_state(block, layer)
+def imperative(layer, steps, call, vectors):
+    """Yield what `call(x)` answers; vectors are gamma, beta and the running statistics."""
+    context = context_of(layer)
+    gamma, beta, running_mean, running_var = vectors
     for step in steps:
         x = mx.nd.array(step.x, ctx=context, dtype=step.x.dtype)
         answer = {}
         if step.training is None:
-            y = block(x)
+            y = call(x)
         elif step.dy is None:
             with autograd.record(train_mode=step.training):
-                y = block(x)
+                y = call(x)
         else:
             x.attach_grad()
             with autograd.record(train_mode=step.training):
-                y = block(x)
+                y = call(x)
             dy = mx.nd.array(step.dy, ctx=context, dtype=step.dy.dtype)
             y.backward(dy, train_mode=step.training)
             answer["dx"] = x.grad.asnumpy()
-            answer["dgamma"] = block.gamma.grad().asnumpy()
-            answer["dbeta"] = block.beta.grad().asnumpy()
-        answer["y"] = y.asnumpy()
-        answer["x"] = x.asnumpy()
-        answer["running_mean"] = block.running_mean.data().asnumpy()
-        answer["running_var"] = block.running_var.data().asnumpy()
+            answer["dgamma"], answer["dbeta"] = gamma.grad.asnumpy(), beta.grad.asnumpy()
+        answer["y"], answer["x"] = y.asnumpy(), x.asnumpy()
+        answer["running_mean"] = running_mean.asnumpy()
+        answer["running_var"] = running_var.asnumpy()
         yield answer
+
+
+def symbolic(layer, steps, block):
+    """Yield what the block's symbol answers, bound to an executor."""
+    context = context_of(layer)
+    symbol = block(mx.sym.var("data"))
+    vectors = {name: parameter.data() for name, parameter in block.collect_params().items()}
+    data = mx.nd.zeros(steps[0].x.shape, ctx=context, dtype=steps[0].x.dtype)
+    arguments = {name: vectors.get(name, data) for name in symbol.list_arguments()}
+    statistics = {name: vectors[name] for name in symbol.list_auxiliary_states()}
+    gradients = {name: mx.nd.zeros_like(array) for name, array in arguments.items()}
+    executor = symbol.bind(context, arguments, args_grad=gradients, aux_states=statistics)
+    for step in steps:
+        x = mx.nd.array(step.x, ctx=context, dtype=step.x.dtype)
+        options = {} if step.training is None else {"is_train": step.training}
+        (y,) = executor.forward(data=x, **options)
+        answer = {"y": y.asnumpy(), "x": data.asnumpy()}
+        if step.dy is not None:
+            executor.backward(mx.nd.array(step.dy, ctx=context, dtype=step.dy.dtype), **options)
+            answer["dx"] = gradients["data"].asnumpy()
+            answer["dgamma"] = gradients[block.gamma.name].asnumpy()
+            answer["dbeta"] = gradients[block.beta.name].asnumpy()
+        answer["running_mean"] = statistics[block.running_mean.name].asnumpy()
+        answer["running_var"] = statistics[block.running_var.name].asnumpy()
+        yield answer
+
+
+def answers(layer, steps, block):
+    if layer.mode == "symbolic":
+        return symbolic(layer, steps, block)
+    parameters = (block.gamma, block.beta, block.running_mean, block.running_var)
+    return imperative(layer, steps, block, [parameter.data() for parameter in parameters])
+
+
+def axis_of(layer):
+    return 1 if layer.channel_axis is None else layer.channel_axis
+
+
+def run(layer, steps):
+    channels = steps[0].x.shape[axis_of(layer)]
+    block = build(mx.gluon.nn.BatchNorm, layer, channels, **options_of(layer))
+    yield from answers(layer, steps, block)

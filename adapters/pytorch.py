@@ -8,12 +8,26 @@
 # [tool.batchnorm-conformance]
 # package = "torch"
 # devices = ["cpu", "gpu"]
-# modes = ["eager"]
+# modes = ["eager", "autocast", "cumulative"]
+#
+# [[tool.batchnorm-conformance.older]]
+# versions = "<2.3"  # built against NumPy 1
+# requires-python = ">=3.10,<3.12"
+# dependencies = ["torch==2.0.1", "numpy==1.26.4", "ml_dtypes==0.5.4"]
 # ///
-"""PyTorch: `torch.nn.BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d`, by the rank of the input."""
+"""PyTorch: `torch.nn.BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d`, by the rank of the input.
+
+eager       the module in the case's dtype: one in half precision is a module under `.half()`
+autocast    the module stays float32 for half-precision inputs, under `torch.autocast`
+cumulative  momentum=None, the plain average of all batches
+"""
+
+import contextlib
 
 import numpy as np
 import torch
+
+from adapters.harness.protocol import Declined
 
 CLASSES = {
     2: torch.nn.BatchNorm1d,
@@ -23,6 +37,10 @@ CLASSES = {
 }
 DOCS = "https://docs.pytorch.org/docs/2.13/generated/torch.nn.BatchNorm2d.html"
 FUNCTIONAL = "torch/nn/functional.py, batch_norm"
+HALF = ("float16", "bfloat16")
+# On the CPU before 2.2: no float16 in the layer, and none under autocast.
+NO_SUCH_DTYPE = ("not implemented for 'Half'", "AutocastCPU only support Bfloat16")
+VERSION = tuple(map(int, torch.__version__.split(".")[:2]))
 
 
 def hello():
@@ -33,13 +51,16 @@ def hello():
 def conventions(layer, shape):
     declared = {
         "single_value": ("raises", f"{FUNCTIONAL}, _verify_batch_size"),
-        "zero_epsilon": ("raises", f"{FUNCTIONAL}: eps must be positive during training"),
         "layer_rank": ("raises", "torch/nn/modules/batchnorm.py, _check_input_dim"),
         "bare_call": ("trains", "torch.nn.Module.training is True on a new module"),
     }
-    if layer.dtype in ("float16", "bfloat16"):
+    if VERSION >= (2, 10):
+        declared["zero_epsilon"] = ("raises", f"{FUNCTIONAL}: eps must be positive")
+    if layer.dtype in HALF and layer.mode != "autocast":
         # Module.to(dtype) converts buffers with the parameters.
         declared["statistics_dtype"] = ("input_dtype", "torch/nn/modules/module.py, Module.to")
+    if layer.mode == "cumulative":
+        declared["running_update"] = ("cumulative", f"{DOCS}: momentum=None")
     return declared
 
 
@@ -62,13 +83,17 @@ def to_numpy(tensor):
     return tensor.numpy().copy()
 
 
-def build(layer, x_rank, channels):
-    options = {"eps": layer.epsilon, "momentum": layer.momentum}
-    if layer.raw_momentum is not None:
-        options["momentum"] = layer.raw_momentum
-    options = {name: value for name, value in options.items() if value is not None}
-    module = CLASSES[layer.layer_rank or x_rank](channels, **options)
-    module = module.to(device_of(layer), getattr(torch, layer.dtype))
+def options_of(layer):
+    """Return the layer's numbers under torch's names; what is left out is torch's own choice."""
+    momentum = layer.momentum if layer.raw_momentum is None else layer.raw_momentum
+    options = {"eps": layer.epsilon, "momentum": momentum}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def build(cls, layer, channels, **options):
+    dtype = "float32" if layer.mode == "autocast" and layer.dtype in HALF else layer.dtype
+    module = cls(channels, **{**options_of(layer), **options})
+    module = module.to(device_of(layer), getattr(torch, dtype))
     given = {
         "weight": layer.gamma,
         "bias": layer.beta,
@@ -80,25 +105,64 @@ def build(layer, x_rank, channels):
     return module
 
 
-def run(layer, steps):
-    # A bare constructor has its channels along axis 1, whatever the input's layout.
-    axis = 1 if layer.channel_axis is None else layer.channel_axis
-    module = build(layer, steps[0].x.ndim, steps[0].x.shape[axis])
+def autocast(layer):
+    if layer.mode != "autocast":
+        return contextlib.nullcontext()
+    # A float32 or float64 layer runs under the device's own choice of a half-precision dtype.
+    dtype = getattr(torch, layer.dtype) if layer.dtype in HALF else None
+    return torch.autocast(device_of(layer), dtype=dtype)
+
+
+def answers(layer, steps, axis, state, call):
+    """Yield what `call(x, training)` answers, with the gradients and statistics in `state`."""
     for step in steps:
         # Moving the axis without copying gives the strides of torch.channels_last.
         x = to_torch(step.x, device_of(layer)).movedim(axis, 1)
         x.requires_grad_(step.dy is not None)
-        if step.training is not None:
-            module.train(step.training)
-        module.zero_grad()
-        y = module(x)
+        parameters = {"dgamma": state.weight, "dbeta": state.bias}
+        for parameter in parameters.values():
+            if parameter is not None:
+                parameter.grad = None
+        try:
+            with autocast(layer):
+                y = call(x, step.training)
+        except RuntimeError as error:
+            if any(words in str(error) for words in NO_SUCH_DTYPE):
+                raise Declined(str(error)) from None
+            raise
         answer = {"y": to_numpy(y.movedim(1, axis))}
         if step.dy is not None:
             y.backward(to_torch(step.dy, device_of(layer)).movedim(axis, 1))
             answer["dx"] = to_numpy(x.grad.movedim(1, axis))
-            answer["dgamma"] = to_numpy(module.weight.grad)
-            answer["dbeta"] = to_numpy(module.bias.grad)
+            for name, parameter in parameters.items():
+                answer[name] = None if parameter is None else to_numpy(parameter.grad)
         answer["x"] = to_numpy(x.movedim(1, axis))
-        answer["running_mean"] = to_numpy(module.running_mean)
-        answer["running_var"] = to_numpy(module.running_var)
+        answer["running_mean"] = to_numpy(state.running_mean)
+        answer["running_var"] = to_numpy(state.running_var)
         yield answer
+
+
+def call_of(module):
+    def call(x, training):
+        if training is not None:
+            module.train(training)
+        return module(x)
+
+    return call
+
+
+def axis_of(layer):
+    """Return the channel axis: a bare layer has its channels along axis 1, whatever the layout."""
+    return 1 if layer.channel_axis is None else layer.channel_axis
+
+
+def run(layer, steps):
+    axis = axis_of(layer)
+    cls = CLASSES[layer.layer_rank or steps[0].x.ndim]
+    options = {}
+    if layer.mode == "cumulative":
+        if layer.raw_momentum is not None:
+            raise Declined("momentum=None asks for the cumulative average: no number is passed")
+        options = {"momentum": None}
+    module = build(cls, layer, steps[0].x.shape[axis], **options)
+    yield from answers(layer, steps, axis, module, call_of(module))
