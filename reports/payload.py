@@ -46,10 +46,7 @@ class Links:
 
     def __call__(self, view: str, **parts) -> str:
         """Return the address of a view, e.g. `link("case", case=…, target=…)`."""
-        keys = (
-            str(self.keys.get(kind, {}).get(name, name))
-            for kind, name in parts.items()
-        )
+        keys = (str(self.keys.get(kind, {}).get(name, name)) for kind, name in parts.items())
         return "#/" + "/".join([view, *(quote(key, safe="") for key in keys)])
 
 

@@ -1,9 +1,9 @@
 """What changed from one version of an implementation to the next: conventions, and verdicts."""
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 
 from packaging.version import InvalidVersion, Version
 
@@ -78,7 +78,7 @@ def releases_of(run: Run, rows: tuple[Row, ...]) -> tuple[Release, ...]:
     measured = _measured(run.measured)
     found = []
     for (name, place), versions in series.items():
-        for before, after in pairwise(sorted(versions, key=_order)):
+        for before, after in itertools.pairwise(sorted(versions, key=_order)):
             older, newer = (plain(versions[one].get("target")) for one in (before, after))
             declared = [mapping(versions[one].get("conventions")) for one in (before, after)]
             conventions = _conventions(measured.get(older, {}), measured.get(newer, {}), "measured")
@@ -117,54 +117,39 @@ def _order(version: str) -> tuple:
 
 def _verdicts(rows: tuple[Row, ...]) -> dict[str, dict[str, dict[str, str]]]:
     """Return the gravest verdict over its steps by target, case and tensor."""
-    steps: dict[tuple[str, str, str], list[Row]] = {}
-    for row in rows:
-        steps.setdefault((row.target, row.case, row.tensor), []).append(row)
     found: dict[str, dict[str, dict[str, str]]] = {}
-    for (target, case, tensor), own in steps.items():
-        found.setdefault(target, {}).setdefault(case, {})[tensor] = _outcome(own)
+    for row in rows:
+        own = found.setdefault(row.target, {}).setdefault(row.case, {})
+        own[row.tensor] = gravest([own.get(row.tensor, row.verdict), row.verdict])
     return found
-
-
-def _outcome(rows: list[Row]) -> str:
-    verdict = gravest(row.verdict for row in rows)
-    conventions = dict.fromkeys(row.convention for row in rows if row.verdict == verdict)
-    told = ", ".join(filter(None, conventions))
-    return f"{verdict} by {told}" if told else verdict
 
 
 def _changed(before: dict, after: dict) -> list[Change]:
     """Compare verdicts, as far as both versions ran the case.
 
-    Cases in which the same tensors changed in the same way are told together. Where one version
-    refused the case, its word stands against the gravest of what the other answered.
+    Cases that changed in the same way are told together, with all tensors concerned. Where one
+    version refused the case, its word stands against the gravest of what the other answered.
     """
-    groups: dict[tuple[str, str, str], list[str]] = {}
+    groups: dict[tuple[str, str, bool], dict[str, list[str]]] = {}
     for case in before:
         was, now = before[case], after.get(case)
         if now is None:
             continue
-        if "" in was or "" in now:
-            was, now = ({"": _whole(own)} for own in (was, now))
-        changed: dict[tuple[str, str], list[str]] = {}
+        whole = "" in was or "" in now
+        if whole:
+            was, now = ({"": own.get("") or gravest(own.values())} for own in (was, now))
         for tensor in dict.fromkeys([*was, *now]):
             ends = was.get(tensor, ABSENT), now.get(tensor, ABSENT)
             if ends[0] != ends[1]:
-                changed.setdefault(ends, []).append(tensor)
-        for ends, tensors in changed.items():
-            groups.setdefault((", ".join(tensors), *ends), []).append(case)
+                groups.setdefault((*ends, whole), {}).setdefault(case, []).append(tensor)
     return [
-        Change(tensors, was, now, "judged", tuple(cases))
-        for (tensors, was, now), cases in groups.items()
+        Change(_union(cases.values()), was, now, "judged", tuple(cases))
+        for (was, now, _), cases in groups.items()
     ]
 
 
-def _whole(outcomes: dict[str, str]) -> str:
-    """Return the outcome of a case as one: that of the step without an answer, or the gravest."""
-    if "" in outcomes:
-        return outcomes[""]
-    worst = gravest(outcome.partition(" by ")[0] for outcome in outcomes.values())
-    return next(outcome for outcome in outcomes.values() if outcome.startswith(worst))
+def _union(tensors: Iterable[list[str]]) -> str:
+    return ", ".join(dict.fromkeys(itertools.chain.from_iterable(tensors)))
 
 
 def _measured(records: Iterable[dict]) -> dict[str, dict[tuple[str, str], str]]:
