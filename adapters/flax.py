@@ -9,6 +9,39 @@
 # package = "flax"
 # devices = ["cpu", "gpu"]
 # modes = ["jit", "eager"]
+#
+# [tool.batchnorm-conformance.gpu]
+# dependencies = [
+#     "flax==0.12.8", "jax[cuda13]==0.10.2", "numpy==2.4.6", "ml_dtypes==0.6.0",
+# ]
+#
+# [[tool.batchnorm-conformance.older]]
+# versions = "<0.7"
+# dependencies = [
+#     "flax", "jax==0.4.13", "jaxlib==0.4.13",
+#     "numpy==1.24.4", "scipy==1.10.1", "ml_dtypes==0.2.0",
+# ]
+#
+# [[tool.batchnorm-conformance.older]]
+# versions = "<0.8"
+# dependencies = [
+#     "flax", "jax==0.4.20", "jaxlib==0.4.20",
+#     "numpy==1.26.4", "scipy==1.11.4", "ml_dtypes==0.3.2",
+# ]
+#
+# [[tool.batchnorm-conformance.older]]
+# versions = "<0.10"
+# dependencies = [
+#     "flax", "jax==0.4.31", "jaxlib==0.4.31",
+#     "numpy==1.26.4", "scipy==1.13.1", "ml_dtypes==0.4.1",
+# ]
+#
+# [[tool.batchnorm-conformance.older]]
+# versions = "<0.12"
+# dependencies = [
+#     "flax", "jax==0.6.2", "jaxlib==0.6.2",
+#     "numpy==2.2.6", "scipy==1.15.3", "ml_dtypes==0.5.1",
+# ]
 # ///
 """Flax: `flax.linen.BatchNorm` on JAX."""
 
@@ -47,20 +80,20 @@ def conventions(layer, shape):
     }
 
 
-def build(layer):
+def constructor_options(layer):
     momentum = layer.raw_momentum
     if momentum is None and layer.momentum is not None:
         momentum = 1.0 - layer.momentum
     options = {"axis": layer.channel_axis, "epsilon": layer.epsilon, "momentum": momentum}
     options = {name: value for name, value in options.items() if value is not None}
     parameters = jnp.promote_types(layer.dtype, jnp.float32)
-    return nn.BatchNorm(dtype=layer.dtype, param_dtype=parameters, **options)
+    return {"dtype": layer.dtype, "param_dtype": parameters, **options}
 
 
 def initial_state(module, layer, x):
     if layer.gamma is None:  # the layer's own
-        return module.init(jax.random.key(0), x, use_running_average=True)
-    dtype = jnp.promote_types(layer.dtype, jnp.float32)
+        return module.init(jax.random.PRNGKey(0), x, use_running_average=True)
+    dtype = module.param_dtype
     given = {
         "params": {"scale": layer.gamma, "bias": layer.beta},
         "batch_stats": {"mean": layer.running_mean, "var": layer.running_var},
@@ -95,7 +128,7 @@ jitted = functools.partial(jax.jit, static_argnames=("module", "training"))(step
 
 def run(layer, steps):
     with jax.default_device(jax.devices(layer.device)[0]):
-        module = build(layer)
+        module = nn.BatchNorm(**constructor_options(layer))
         variables = jax.device_put(initial_state(module, layer, steps[0].x))
         function = jitted if layer.mode == "jit" else step_function
         for step in steps:

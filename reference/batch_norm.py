@@ -100,8 +100,8 @@ def running_statistic(variance: np.ndarray, epsilon: float, conventions: Convent
     match conventions.running_statistic:
         case "variance":
             return variance
-        case "standard_deviation":
-            return _root(variance, epsilon, placement)
+        case "standard_deviation":  # with epsilon in it, wherever else epsilon goes
+            return np.sqrt(variance + epsilon)
         case _:
             return inverse_std(variance, epsilon, placement)
 
@@ -184,7 +184,7 @@ def batch_norm(
     axes = (0, 2) if per_sample else (1, 2)
     uses_batch_statistics = per_sample or (training and conventions.normalizer == "batch")
     weight = 0.0
-    if training and not per_sample and batch.size:
+    if training and batch.size:
         weight = effective_weight(momentum, batches_seen, conventions.running_update)
 
     if batch.size == 0:
@@ -192,10 +192,7 @@ def batch_norm(
         centred = batch
         count = 0
     elif training or per_sample:
-        count = batch.shape[axes[0]] * batch.shape[axes[1]]
-        batch_mean = batch.mean(axis=axes, keepdims=True)
-        centred = batch - batch_mean
-        batch_variance = _mean_of_squares(centred, axes, count)
+        batch_mean, batch_variance, centred, count = _moments(batch, axes)
     if uses_batch_statistics and batch.size:
         mean, variance = batch_mean, batch_variance
         if conventions.normalizing_variance == "unbiased":
@@ -212,6 +209,8 @@ def batch_norm(
     y += _column(beta)
 
     if weight:
+        if per_sample:  # what is gathered is per channel all the same (Keras 0.2, mode=1)
+            batch_mean, batch_variance, _, count = _moments(batch, (1, 2))
         kept = variance_for_running(batch_variance.ravel(), count, epsilon, conventions)
         statistic = running_statistic(kept, epsilon, conventions)
         if count == 1 and conventions.single_value == "nan":
@@ -320,8 +319,12 @@ def _column(vector: np.ndarray) -> np.ndarray:
     return vector[:, None, None]
 
 
-def _mean_of_squares(centred, axes, count):
-    return _sum_of_products(centred, centred, axes) / count
+def _moments(batch, axes):
+    """Return mean, biased variance, centred values, and the number of values behind each mean."""
+    count = batch.shape[axes[0]] * batch.shape[axes[1]]
+    mean = batch.mean(axis=axes, keepdims=True)
+    centred = batch - mean
+    return mean, _sum_of_products(centred, centred, axes) / count, centred, count
 
 
 def _sum_of_products(a, b, axes):

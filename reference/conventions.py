@@ -52,9 +52,11 @@ class Conventions:
         {
             "batch": "the batch's own mean and variance, per channel (paper, Algorithm 1)",
             "running": "the running statistics as they stood before this batch (Keras 0.2)",
-            "per_sample": "each sample's own mean and variance (Keras 0.2, mode=1)",
+            "per_sample": (
+                "each sample's own mean and variance, in inference too (Keras 0.2, mode=1)"
+            ),
         },
-        touches="y dx dgamma running_mean running_var",
+        touches="y dx dgamma",
     )
     normalizing_variance: str = _convention(
         "values",
@@ -102,7 +104,7 @@ class Conventions:
         "spread that is kept",
         {
             "variance": "a running variance (paper, Algorithm 2)",
-            "standard_deviation": "a running standard deviation (Keras 0.2)",
+            "standard_deviation": "a running standard deviation, sqrt(var + eps) (Keras 0.2)",
             "inverse_standard_deviation": "a running 1 / standard deviation",
         },
         touches="y dx dgamma running_var",

@@ -41,6 +41,9 @@ a sum at worst, and far less for the blocked sums that frameworks really use."""
 OPERATIONS = 4.0
 """Roundings a value passes between two sums: convert, subtract, multiply, add."""
 
+CHANNEL = (1, 2)
+"""The channel-major axes over which the running statistics are gathered, whatever normalises."""
+
 
 @dataclass(frozen=True)
 class Precision:
@@ -97,15 +100,17 @@ def forward_bound(
     x, x_hat, s, scale, beta = _f64(
         forward.x, forward.x_hat, forward.inverse_std, forward.scale, forward.beta
     )
-    d_batch_mean, d_batch_variance = _batch_statistics_bound(forward, precision)
+    d_batch = _batch_statistics_bound(forward, precision, CHANNEL)
     if forward.uses_batch_statistics:
-        d_mean = d_batch_mean
+        d_mean, d_variance = d_batch
+        if forward.axes != CHANNEL:
+            d_mean, d_variance = _batch_statistics_bound(forward, precision, forward.axes)
         factor = 1.0
         if conventions.normalizing_variance == "unbiased":
             factor = forward.count / max(forward.count - 1, 1)
         d_s = _spread(
             forward.variance,
-            factor * d_batch_variance,
+            factor * d_variance,
             lambda v: inverse_std(v, epsilon, conventions.epsilon_placement),
         )
     else:
@@ -123,9 +128,7 @@ def forward_bound(
     d_y = np.abs(scale) * d_x_hat + c * u * (np.abs(scale * x_hat) + np.abs(beta))
     d_y = np.where(np.isinf(d_s), np.inf, d_y)
     d_y = from_channel_major(d_y, forward.channel_axis, forward.shape)
-    d_running_mean, d_running_var = _running_bound(
-        forward, precision, d_previous, d_batch_mean, d_batch_variance
-    )
+    d_running_mean, d_running_var = _running_bound(forward, precision, d_previous, *d_batch)
     return ForwardBound(
         y=_stored(d_y, forward.y, precision.output),
         running_mean=d_running_mean,
@@ -198,9 +201,9 @@ def kept_error(value: np.ndarray, stored_as: FloatFormat) -> np.ndarray:
     return np.where(exact, 0.0, stored_as.unit_roundoff * np.abs(value) + stored_as.underflow)
 
 
-def _batch_statistics_bound(forward: Forward, precision: Precision):
+def _batch_statistics_bound(forward: Forward, precision: Precision, axes: tuple[int, int]):
     """Bound the batch mean and its biased variance, channel-major with the reduced axes kept."""
-    axes, count, u = forward.axes, forward.count, precision.unit
+    count, u = forward.x.shape[axes[0]] * forward.x.shape[axes[1]], precision.unit
     if forward.x.size == 0:
         zero = np.zeros_like(forward.mean, np.float64)
         return zero, zero
@@ -229,12 +232,13 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
     if w == 0:
         return d_previous
     conventions, epsilon = forward.conventions, forward.epsilon
+    count = forward.x.shape[1] * forward.x.shape[2]
 
     def kept(variance):
-        whole = variance_for_running(variance, forward.count, epsilon, conventions)
+        whole = variance_for_running(variance, count, epsilon, conventions)
         return running_statistic(whole, epsilon, conventions)
 
-    batch_variance = np.square(forward.x - _column(forward.batch_mean)).mean(axis=(1, 2))
+    batch_variance = np.square(forward.x - _column(forward.batch_mean)).mean(axis=CHANNEL)
     d_statistic = _spread(batch_variance, d_batch_variance.ravel(), kept)
     statistic = np.abs(np.asarray(forward.batch_statistic, np.float64))
     d_statistic = d_statistic + OPERATIONS * precision.unit * statistic

@@ -84,9 +84,10 @@ def expect(
 ) -> list[StepExpectation]:
     """Return what each step should answer under the conventions; a refusal ends the list.
 
-    Tensors named in `exact` get the bound 0: their inputs make every rounding vanish. Where
-    `answers`, a target's own tensors step by step, hold running statistics outside their bounds,
-    the next step is expected to go on from those: one fault is told once, where it happens.
+    Tensors named in `exact` get the bound 0: their inputs make every rounding vanish, where the
+    conventions add none. Where `answers`, a target's own tensors step by step, hold running
+    statistics outside their bounds, the next step is expected to go on from those: one fault is
+    told once, where it happens.
     """
     epsilon = epsilon_of(layer, conventions)
     momentum = weight_of_batch(layer, conventions)
@@ -135,7 +136,7 @@ def expect(
         tensors["running_var"] = Expected(np.asarray(running_var, wide), d_running[1])
         tensors["x"] = Expected(step.x.astype(forward.y.dtype), np.zeros(step.x.shape))
         for name in exact:
-            if name in tensors:
+            if name in tensors and not _rounds(name, conventions):
                 value = tensors[name].value
                 tensors[name] = Expected(value, np.zeros(np.shape(value)))
         expectations.append(StepExpectation(tensors))
@@ -178,6 +179,14 @@ def relevant(conventions: Conventions, layer: Layer, steps: Sequence[Step]) -> C
     if all(step.x.size > step.x.shape[axis] for step in steps):
         idle.add("single_value")
     return conventions.but(**{name: getattr(CANONICAL, name) for name in idle})
+
+
+def _rounds(tensor: str, conventions: Conventions) -> bool:
+    """Say whether a tensor is rounded for any input: a root, or epsilon, is in what is kept."""
+    if tensor != "running_var":
+        return False
+    exact = conventions.running_variance in ("unbiased", "biased")
+    return not exact or conventions.running_statistic != "variance"
 
 
 def _go_on_from(answer: Mapping[str, np.ndarray], tensors: dict[str, Expected], d_running):

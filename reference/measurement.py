@@ -8,6 +8,7 @@ is undetermined. Of the conventions that loosen the bound, the tightest that suf
 """
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -94,9 +95,12 @@ def measure(probes: Mapping[str, Question]) -> list[Measured]:
     measured += _defaults(probes, found)
     algorithm = _bound("variance_algorithm", FLOAT32, ("large-mean",), probes, found)
     measured.append(algorithm)
-    if algorithm.option != UNDETERMINED:
+    if algorithm.option == UNDETERMINED:
+        why = "how the variance is computed is undetermined, and so is how its sums are"
+        measured.append(Measured("summation", FLOAT32, UNDETERMINED, "", why))
+    else:
         found = found.but(variance_algorithm=algorithm.option)
-    measured.append(_bound("summation", FLOAT32, ("long-constant",), probes, found))
+        measured.append(_bound("summation", FLOAT32, ("long-constant",), probes, found))
     for dtype in sorted({name.rsplit("-", 1)[1] for name in probes} - {FLOAT32}):
         half = ("half-precision", "half-precision-300", "two-magnitudes")
         if dtype != "float64":
@@ -114,18 +118,29 @@ def _fitting_conventions(values: Mapping[str, Question]) -> Conventions:
     """Return the conventions of value that bring the most tensors within their bounds."""
     found = CANONICAL
     fewest = _miss(values, found).outside
-    while fewest:
-        changes = [
-            found.but(**{name: option})
-            for name, convention in CONVENTIONS.items()
-            if convention.changes == "values"
-            for option in convention.options
-        ]
-        best = min(changes, key=lambda one: _miss(values, one).outside)
-        if _miss(values, best).outside >= fewest:
-            break
-        found, fewest = best, _miss(values, best).outside
+    at_once = 1
+    while fewest and at_once <= 2:
+        best = min(_changed(found, at_once), key=lambda one: _miss(values, one).outside)
+        if _miss(values, best).outside < fewest:
+            found, fewest = best, _miss(values, best).outside
+            at_once = 1
+        else:  # two that show only together, as in Keras 0.2
+            at_once += 1
     return found
+
+
+def _changed(found: Conventions, at_once: int) -> list[Conventions]:
+    """Return all conventions that differ from those found in so many conventions of value."""
+    fields = [name for name, one in CONVENTIONS.items() if one.changes == "values"]
+    return [
+        found.but(**dict(zip(chosen, options, strict=True)))
+        for chosen in itertools.combinations(fields, at_once)
+        for options in itertools.product(*(_others(found, name) for name in chosen))
+    ]
+
+
+def _others(found: Conventions, name: str) -> list[str]:
+    return [option for option in CONVENTIONS[name].options if option != getattr(found, name)]
 
 
 def _miss(questions: Mapping[str, Question], conventions: Conventions, layer=None) -> _Miss:

@@ -219,7 +219,7 @@ def _running_stage(dump: Dump, y: Fit, hypotheses, known: dict) -> list[Fit]:
     if not names:
         return [Fit(y.conventions, y.epsilon)]
     own = y.conventions
-    if not dump.training or own.normalizer == "per_sample":
+    if not dump.training:
         own = own.but(running_update="never")
         return [Fit(own, y.epsilon, STAY, _ratios(dump, own, y.epsilon.value, 0.0, names))]
     told = () if "running_var" not in names else RUNNING_FIELDS
