@@ -93,4 +93,8 @@ def run(layer, steps):
             y.backward(paddle.to_tensor(step.dy))
             answer |= {"dx": x.grad, "dgamma": module.weight.grad, "dbeta": module.bias.grad}
         answer |= {"x": x, "running_mean": module._mean, "running_var": module._variance}
-        yield {name: tensor.numpy().copy() for name, tensor in answer.items()}
+        # A static function in inference has no gradient of its input or parameters.
+        yield {
+            name: None if tensor is None else tensor.numpy().copy()
+            for name, tensor in answer.items()
+        }

@@ -180,21 +180,26 @@ def page(kept: list[Kept]) -> str:
         "",
         *_shares_table(kept),
         "",
-        "A channel of mean μ and deviation σ is off by (1 − m)^t · |μ|/σ deviations in the mean, and",
-        "its variance by the factor 1 + (1 − m)^t · (1/σ² − 1). At a weight of 0.01 a quarter of the",
+        "A channel of mean μ and deviation σ is off by (1 − m)^t · |μ|/σ deviations in "
+        "the mean, and",
+        "its variance by the factor 1 + (1 − m)^t · (1/σ² − 1). At a weight of 0.01 a "
+        "quarter of the",
         "start is still there after 128 batches; it takes 459 to be rid of 99 % of it, and 44 at a",
         "weight of 0.1.",
         "",
         "Later another term is left, which no number of batches removes. A moving average rests on",
         "about (2 − m)/m batches, 19 at a weight of 0.1 and 199 at 0.01, and so its mean strays by",
-        f"σ √(m / (2 − m) / n): {_stray(0.1)} deviations at a weight of 0.1 with n = {VALUES} values a",
+        f"σ √(m / (2 − m) / n): {_stray(0.1)} deviations at a weight of 0.1 with n = "
+        f"{VALUES} values a",
         f"batch, {_stray(0.01)} at 0.01. The larger weight forgets sooner and wavers more.",
         "",
         "The third difference is the divisor. A layer that gathers the biased variance",
-        f"({_names(kept, 'biased')}) tends to (n − 1)/n = {1 - 1 / VALUES:.3g} of Var[x] here; one that",
+        f"({_names(kept, 'biased')}) tends to (n − 1)/n = {1 - 1 / VALUES:.3g} of Var[x] "
+        "here; one that",
         f"gathers the unbiased one ({_names(kept, 'unbiased')}) tends to all of it.",
         "",
-        f"Computed so from the batches alone, every mean and variance above is met within {_worst(kept)}",
+        "Computed so from the batches alone, every mean and variance above is met within "
+        f"{_worst(kept)}",
         "of a channel's deviation or variance: the rounding of float32, and nothing else.",
         "",
         "Versions: " + ", ".join(f"{one.name} {one.version}" for one in kept) + ".",
