@@ -80,13 +80,11 @@ def releases_of(run: Run, rows: tuple[Row, ...]) -> tuple[Release, ...]:
     for (name, place), versions in series.items():
         for before, after in itertools.pairwise(sorted(versions, key=_order)):
             older, newer = (plain(versions[one].get("target")) for one in (before, after))
-            declared = [mapping(versions[one].get("conventions")) for one in (before, after)]
+            was, now = (_options(versions[one].get("conventions")) for one in (before, after))
             conventions = _conventions(measured.get(older, {}), measured.get(newer, {}), "measured")
             told = {change.field for change in conventions}
             conventions += [
-                change
-                for change in _conventions(*map(_options, declared), "declared")
-                if change.field not in told
+                change for change in _conventions(was, now, "declared") if change.field not in told
             ]
             changed = _changed(verdicts.get(older, {}), verdicts.get(newer, {}))
             ends = (name, place, before, after, older, newer)
@@ -163,8 +161,11 @@ def _measured(records: Iterable[dict]) -> dict[str, dict[tuple[str, str], str]]:
     return found
 
 
-def _options(declared: dict) -> dict[tuple[str, str], str]:
-    return {(name, ""): option_name(mapping(own).get("option")) for name, own in declared.items()}
+def _options(declared: object) -> dict[tuple[str, str], str]:
+    return {
+        (name, ""): option_name(mapping(own).get("option"))
+        for name, own in mapping(declared).items()
+    }
 
 
 def _conventions(before: dict, after: dict, how: str) -> list[Change]:

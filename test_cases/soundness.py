@@ -7,11 +7,12 @@ same answer; and whatever is answered must have the form that the protocol asks 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from adapters.harness.conversation import Settings
+from adapters.harness.conversation import Request, Settings
 from adapters.harness.host import Host
 from adapters.harness.observation import Observation
 from adapters.harness.registry import Target
@@ -87,7 +88,9 @@ class Soundness:
 
     def __enter__(self) -> "Soundness":
         self._host.__enter__()
-        plan = {name: lambda case=case: request_of(case) for name, case in self._cases.items()}
+        plan: dict[str, Request] = {
+            name: partial(request_of, case) for name, case in self._cases.items()
+        }
         self._host.start(self._target, plan)
         return self
 
