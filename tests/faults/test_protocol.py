@@ -31,7 +31,6 @@ def test_bytes_that_are_no_answer(strike, fault, message):
     [
         ("hello_without_devices", "its hello has the devices None, not a list of names"),
         ("hello_is_a_list", "ValueError"),
-        ("hello_for_another_machine", "no device 'cpu' on this machine; it has: tpu"),
     ],
 )
 def test_a_hello_that_is_none(strike, fault, message):
@@ -40,3 +39,9 @@ def test_a_hello_that_is_none(strike, fault, message):
     assert message in outcome.hello.message
     assert "\n" not in outcome.hello.message
     assert outcome.seconds < STARTING
+
+
+def test_a_hello_from_a_machine_without_the_device(strike):
+    """Nobody is at fault: the target is unavailable, and the line says what there is."""
+    outcome = strike("garbling", "hello_for_another_machine", others="unavailable")
+    assert outcome.hello.message == "no device 'cpu' on this machine; it has: tpu"
