@@ -10,6 +10,11 @@
 # devices = ["cpu", "gpu"]
 # modes = ["eager", "graph"]
 #
+# [tool.batchnorm-conformance.gpu]
+# dependencies = [
+#     "keras==3.15.1", "tensorflow[and-cuda]==2.21.0", "numpy==2.4.6", "ml_dtypes==0.6.0",
+# ]
+#
 # [[tool.batchnorm-conformance.older]]
 # versions = "<3.12"
 # dependencies = ["keras==3.0.0", "tensorflow==2.16.2", "numpy==1.26.4"]
