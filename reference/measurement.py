@@ -82,14 +82,18 @@ class _Miss:
 def measure(probes: Mapping[str, Question]) -> list[Measured]:
     """Measure a target from its answers, {probe id: question}; ids end in the probe's dtype.
 
-    A probe that was not answered decides nothing: what it was for is undetermined.
+    A probe that was not answered decides nothing: what it was for is undetermined. Nor does the one
+    probe that nothing fits, where all the others of a convention's value do.
     """
     measured = []
     values = _of(probes, VALUE_PROBES, FLOAT32)
     found = _fitting_conventions(values)
+    misfits = [name for name, one in values.items() if _miss({name: one}, found).outside]
+    left_out = misfits[0] if len(misfits) == 1 < len(values) - 1 else ""
+    values = {name: one for name, one in values.items() if name != left_out}
     for name, convention in CONVENTIONS.items():
         if convention.changes == "values":
-            measured.append(_value(name, found, values))
+            measured.append(_value(name, found, values, left_out))
     for name, probe in BEHAVIOUR.items():
         measured.append(_behaviour(name, f"probe-{probe}-{FLOAT32}", probes))
     measured += _defaults(probes, found)
@@ -169,7 +173,9 @@ def _miss(questions: Mapping[str, Question], conventions: Conventions, layer=Non
     return replace(worst, outside=outside)
 
 
-def _value(name: str, found: Conventions, values: Mapping[str, Question]) -> Measured:
+def _value(
+    name: str, found: Conventions, values: Mapping[str, Question], left_out: str
+) -> Measured:
     option = getattr(found, name)
     usual = _miss(values, found)
     if not values or usual.outside:
@@ -185,10 +191,11 @@ def _value(name: str, found: Conventions, values: Mapping[str, Question]) -> Mea
             telling = max(telling, miss, key=lambda one: one.ratio)
         else:
             open_options.append(other)
+    but = f" (but nothing fits {left_out})" if left_out else ""
     if open_options:
-        evidence = f"{option} fits, and so does {', '.join(open_options)}"
+        evidence = f"{option} fits, and so does {', '.join(open_options)}{but}"
         return Measured(name, FLOAT32, UNDETERMINED, "", evidence, excluded)
-    evidence = f"all tensors fit; with another option {telling.numbers}"
+    evidence = f"all tensors fit{but}; with another option {telling.numbers}"
     return Measured(name, FLOAT32, option, telling.probe, evidence, excluded)
 
 

@@ -12,8 +12,11 @@ from tests.mutants.catalogue import DEVIATIONS
 from tests.mutants.layer import run
 
 
-def measured(mode, left_out=()):
-    """Return what is measured of a mutant, {(convention, dtype): measurement}."""
+def measured(mode, left_out=(), spoilt=()):
+    """Return what is measured of a mutant, {(convention, dtype): measurement}.
+
+    Probes that are `spoilt` are answered with twice the right y.
+    """
     questions = {}
     for name, probe in PROBES.items():
         if name in left_out:
@@ -24,6 +27,8 @@ def measured(mode, left_out=()):
             steps += run(layer, [protocol.Step(**vars(step)) for step in probe.inputs()])
         except ValueError as error:
             refusal = str(error)
+        if name in spoilt:
+            steps = [{**step, "y": 2 * step["y"]} for step in steps]
         answered = Answered(steps, refusal)
         questions[name] = Question.of(probe.layer(), probe.inputs(), answered, CANONICAL)
     return {(one.field, one.dtype): one for one in measure(questions)}
@@ -78,3 +83,15 @@ def test_a_probe_that_is_missing_leaves_its_convention_undetermined():
     assert one.agrees_with("gamma")
     behaviour = measured("correct", left_out=["probe-single-value-float32"])
     assert behaviour["single_value", "float32"].option == UNDETERMINED
+
+
+def test_one_probe_that_nothing_fits_does_not_hide_the_rest():
+    """It is left out, and the evidence says so; with two of them nothing is said to fit."""
+    found = measured("correct", spoilt=["probe-new-layer-float32"])
+    one = found["scale", "float32"]
+    assert one.option == "gamma"
+    assert "nothing fits probe-new-layer-float32" in one.evidence
+    assert found["initial_running_var", "float32"].option == UNDETERMINED
+    both = measured("correct", spoilt=["probe-new-layer-float32", "probe-far-history-float32"])
+    assert both["scale", "float32"].option == UNDETERMINED
+    assert "nothing fits" in both["scale", "float32"].evidence
