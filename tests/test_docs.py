@@ -35,10 +35,9 @@ def test_links_lead_somewhere(path):
 def test_the_options_of_the_readme_exist():
     """Every option that the README shows is one of the suite's or of pytest's own."""
     shown = set(re.findall(r"(--[a-z][a-z-]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
-    ours = set(re.findall(r'"(--[a-z-]+)"', (ROOT / "conftest.py").read_text(encoding="utf-8")))
-    ours |= set(
-        re.findall(r'"(--[a-z-]+)"', (ROOT / "adapters" / "__main__.py").read_text("utf-8"))
-    )
+    commands = ("conftest.py", "adapters/__main__.py", "reports/__main__.py")
+    texts = [(ROOT / name).read_text(encoding="utf-8") for name in commands]
+    ours = {name for text in texts for name in re.findall(r'"(--[a-z-]+)"', text)}
     assert shown <= ours | {"--junitxml", "--help", "--upgrade"}
 
 
