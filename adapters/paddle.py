@@ -38,7 +38,6 @@ LAYOUTS = {
 }
 DOCS = "https://www.paddlepaddle.org.cn/documentation/docs/en/api/paddle/nn/BatchNorm2D_en.html"
 SOURCE = "python/paddle/nn/layer/norm.py"
-KERNEL = "paddle/phi/kernels/cpu/batch_norm_kernel.cc"
 
 
 def hello():

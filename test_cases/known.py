@@ -27,6 +27,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 EXPLAINABLE = ("violates", "raised")
+UNTOLD = ("declined", "unavailable")
+"""Verdicts that say nothing of a layer: a target that has no other is no reason to drop an entry."""
 FOLDER = Path(__file__).parent / "known_divergences"
 
 
@@ -122,8 +124,10 @@ def unfit(
         elif not expected:
             if not any(map(entry.covers, probes)):
                 lines.append(f"{name}: matches no case")
-        elif {record["case"] for record in concerned} == expected and not any(
-            map(entry.explains, concerned)
+        elif (
+            {record["case"] for record in concerned} == expected
+            and any(record["verdict"] not in UNTOLD for record in concerned)
+            and not any(map(entry.explains, concerned))
         ):
             lines.append(f"{name}: nothing violates any more; remove the entry ({entry.what})")
     return lines

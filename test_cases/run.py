@@ -4,6 +4,8 @@ import difflib
 import sys
 from pathlib import Path
 
+import pytest
+
 from adapters.harness import environments, registry
 from adapters.harness.conversation import Settings
 from adapters.harness.header import Implementation
@@ -126,6 +128,8 @@ class Suite:
         """Run the probes on one target and measure its conventions; return its records."""
         hello = self.host.greeting(target)
         observations = {name: self.host.observe(target, name) for name in PROBES}
+        if all(observation.ended == "declined" for observation in observations.values()):
+            pytest.skip(next(iter(observations.values())).message)
         records = measured_records(target, hello, observations)
         mark_known(records, self.known)
         return [target_record(target, hello), *records]

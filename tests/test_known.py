@@ -97,6 +97,15 @@ def test_when_an_entry_is_unfit(records, cases, implementations, line):
     assert all(line in told for told in lines)
 
 
+@pytest.mark.parametrize("ended", ["declined", "unavailable"])
+def test_a_target_that_tells_nothing_leaves_an_entry_fit(ended):
+    """Where no case was answered, nothing was mended."""
+    record = verdict(verdict=ended, tensor="", error_over_bound=None)
+    assert unfit([ENTRY], [record], ["far-float32"], ["torch"]) == []
+    answered = verdict(verdict="conforms")
+    assert unfit([ENTRY], [record, answered], ["far-float32"], ["torch"])
+
+
 def test_an_entry_of_a_probe_alone_is_fit():
     """It is about a measurement; where there is no such probe either, it matches nothing."""
     assert unfit([ENTRY], [], ["near-float32"], ["torch"], probes=["far-probe-float32"]) == []
