@@ -28,7 +28,7 @@ from packaging.version import InvalidVersion, Version
 
 EXPLAINABLE = ("violates", "raised")
 UNTOLD = ("declined", "unavailable")
-"""Verdicts that say nothing of a layer: a target that has no other is no reason to drop an entry."""
+"""Verdicts that say nothing of a layer: a target that has no other leaves every entry fit."""
 FOLDER = Path(__file__).parent / "known_divergences"
 
 
