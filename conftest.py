@@ -9,9 +9,9 @@ from adapters.harness.conversation import AT_ONCE
 from adapters.harness.memory import SHARE
 from adapters.harness.registry import UsageError
 from reports.records import RecordsError
-from test_cases.run import DTYPES, IMPLEMENTATIONS, Suite, table_of_targets
-from test_cases.terminal import summarise
-from test_cases.verdicts import UNAVAILABLE
+from suite.run import DTYPES, IMPLEMENTATIONS, Suite, table_of_targets
+from suite.terminal import summarise
+from suite.verdicts import UNAVAILABLE
 
 RECORDS = pytest.StashKey[list]()
 MEASURING = "test_measured_conventions.py"

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from adapters.harness import disk, registry
-from test_cases.soundness import Soundness
+from suite.soundness import Soundness
 
 
 def main() -> int:

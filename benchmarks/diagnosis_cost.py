@@ -8,12 +8,13 @@ import time
 
 import numpy as np
 
+from diagnosis.faults import FAULTS
+from diagnosis.judgement import Answered
+from diagnosis.question import Question
+from diagnosis.search import diagnose
 from reference.conventions import CANONICAL, CONVENTIONS
-from reference.diagnosis import diagnose
-from reference.expected import Layer, Step, expect
-from reference.faults import FAULTS
-from reference.judgement import Answered
-from reference.question import Question
+from reference.expected import expect
+from reference.layer import Layer, Step
 from test_cases.case import distinct_state
 
 SHAPES = ((32, 32, 10, 10), (8, 4, 56, 56))

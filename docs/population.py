@@ -16,9 +16,9 @@ from adapters.harness.host import Host
 from adapters.harness.registry import choose, targets
 from reference.batch_norm import effective_weight
 from reference.conventions import Conventions
+from suite.run import IMPLEMENTATIONS
+from suite.smoke import request_of
 from test_cases.case import Case, normal, per_channel
-from test_cases.run import IMPLEMENTATIONS
-from test_cases.smoke import request_of
 
 PAGE = Path(__file__).parent / "population-statistics.md"
 DEFAULT = f"paper,{IMPLEMENTATIONS}"

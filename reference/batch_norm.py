@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reference.conventions import CANONICAL, Conventions
-from reference.float_formats import wider_dtype
+from .conventions import CANONICAL, Conventions
+from .float_formats import wider_dtype
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reference.batch_norm import (
+from .batch_norm import (
     Forward,
     Gradients,
     channel_major,
@@ -26,8 +26,8 @@ from reference.batch_norm import (
     running_statistic,
     variance_for_running,
 )
-from reference.conventions import Conventions
-from reference.float_formats import (
+from .conventions import Conventions
+from .float_formats import (
     FORMATS,
     FloatFormat,
     accumulation_format,

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reference.batch_norm import batch_norm, batch_norm_backward
-from reference.conventions import CANONICAL, Conventions
-from reference.error_bound import Precision, backward_bound, forward_bound, kept_error
+from .batch_norm import batch_norm, batch_norm_backward
+from .conventions import CANONICAL, Conventions
+from .error_bound import Precision, backward_bound, forward_bound, kept_error
+from .layer import Layer, Step, axis_of, epsilon_of, state_of, trains, weight_of_batch
 
 TENSORS = ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var", "x")
 OPTIONAL = ("x",)
@@ -23,39 +24,6 @@ FORMULAS = {
     "x": "x stays what it was",
 }
 """The canonical formula of each tensor; m is the weight of the new batch."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A layer's configuration and state. None leaves the choice to the layer's own default.
-
-    `momentum` is the weight of the new batch; `raw_momentum` is the number handed to the layer as
-    its `momentum`, whatever the layer means by it. gamma, beta, running_mean and running_var have
-    shape (channels,). `layer_rank` is the rank the layer is built for, None for that of x.
-    """
-
-    dtype: str = "float32"
-    channel_axis: int | None = 1
-    epsilon: float | None = 1e-5
-    momentum: float | None = 0.1
-    raw_momentum: float | None = None
-    layer_rank: int | None = None
-    gamma: np.ndarray | None = None
-    beta: np.ndarray | None = None
-    running_mean: np.ndarray | None = None
-    running_var: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Step:
-    """One call of the layer: an input, an upstream gradient (None: no backward), a mode.
-
-    `training` is True, False, or None for a bare call, `layer(x)`.
-    """
-
-    x: np.ndarray
-    dy: np.ndarray | None = None
-    training: bool | None = True
 
 
 @dataclass(frozen=True)
@@ -223,35 +191,3 @@ def refused_by(
     if epsilon == 0 and conventions.zero_epsilon == "raises":
         return "zero_epsilon"
     return None
-
-
-def axis_of(layer: Layer, conventions: Conventions) -> int:
-    """Return the channel axis: the one given, or the constructor's own."""
-    return conventions.default_channel_axis if layer.channel_axis is None else layer.channel_axis
-
-
-def epsilon_of(layer: Layer, conventions: Conventions) -> float:
-    """Return epsilon: the one given, or the constructor's own."""
-    return conventions.default_epsilon if layer.epsilon is None else layer.epsilon
-
-
-def weight_of_batch(layer: Layer, conventions: Conventions) -> float:
-    """Return the weight of the new batch: as given, as the raw number means, or by default."""
-    if layer.raw_momentum is not None:
-        return conventions.weight_of_batch(layer.raw_momentum)
-    return conventions.default_momentum if layer.momentum is None else layer.momentum
-
-
-def trains(step: Step, conventions: Conventions) -> bool:
-    """Say whether a call trains; a bare call does what the conventions say."""
-    return conventions.bare_call == "trains" if step.training is None else step.training
-
-
-def state_of(layer: Layer, channels: int, conventions: Conventions) -> tuple[np.ndarray, ...]:
-    """Return gamma, beta, running mean and running variance, given or initial: (channels,) each."""
-    zeros, ones = np.zeros(channels), np.ones(channels)
-    own = (ones, zeros, zeros, zeros if conventions.initial_running_var == "zero" else ones)
-    given = (layer.gamma, layer.beta, layer.running_mean, layer.running_var)
-    return tuple(
-        default if value is None else value for value, default in zip(given, own, strict=True)
-    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from reference.expected import Layer, Step
+from reference.layer import Layer, Step
 
 Data = Callable[[np.random.Generator, tuple[int, ...], int], np.ndarray]
 """Makes one input in float64 from a random generator, a shape and the channel axis."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from test_cases.verdicts import UNAVAILABLE, fails
+from suite.verdicts import UNAVAILABLE, fails
 
 
 def test_conformance(verdicts):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reference.dumps.explain import explain
-from reference.dumps.reading import read_dump
+from explain.explain import explain
+from explain.reading import read_dump
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,7 +35,7 @@ def options_of(one):
 def run(*arguments):
     """Run the command as a user does."""
     return subprocess.run(
-        [sys.executable, "-m", "reference", "explain", *map(str, arguments)],
+        [sys.executable, "-m", "explain", "explain", *map(str, arguments)],
         cwd=ROOT,
         capture_output=True,
         text=True,

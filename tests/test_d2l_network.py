@@ -13,9 +13,10 @@ import pytest
 
 from adapters.harness.environments import interpreter
 from adapters.harness.registry import implementations
+from diagnosis.judgement import error_over_bound
 from reference.conventions import CANONICAL
-from reference.expected import Layer, Step, expect
-from reference.judgement import error_over_bound
+from reference.expected import expect
+from reference.layer import Layer, Step
 
 ROOT = Path(__file__).parent.parent
 STEPS, PLACES, EPSILON = 40, 2, 1e-5

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from reference.dumps.checks import REQUIRED
-from reference.dumps.named_conventions import NAMED
-from reference.dumps.text import text_of
+from explain.checks import REQUIRED
+from explain.named_conventions import NAMED
+from explain.text import text_of
 from tests.explain_runs import explained, options_of, run, save_in
 from tests.independent_layer import FRAMEWORKS, call, inputs
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reference.dumps.reading import DumpError, read_dump
+from explain.reading import DumpError, read_dump
 from tests.explain_runs import explained, run, save_in
 from tests.independent_layer import call, inputs
 

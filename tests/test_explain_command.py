@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from reference.dumps.checks import OPTIONAL, REQUIRED
-from reference.dumps.comparison import compare
+from explain.checks import OPTIONAL, REQUIRED
+from explain.comparison import compare
 from tests.explain_runs import explained, run, save_in
 from tests.independent_layer import FRAMEWORKS, call, inputs
 

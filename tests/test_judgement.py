@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from diagnosis.judgement import Answered, error_over_bound, judge
+from diagnosis.question import Question
+from diagnosis.search import diagnose
 from reference.conventions import CANONICAL, Conventions
-from reference.diagnosis import diagnose
-from reference.expected import Expected, Layer, Step, expect
-from reference.judgement import Answered, error_over_bound, judge
-from reference.question import Question
+from reference.expected import Expected, expect
+from reference.layer import Layer, Step
 
 RNG = np.random.default_rng(5)
 LAYER = Layer(

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from test_cases.known import Known, mark_known, read_known, unfit, write_known
+from suite.known import Known, mark_known, read_known, unfit, write_known
 
 ENTRY = Known(
     implementation="torch",

@@ -3,10 +3,10 @@
 import pytest
 
 from adapters.harness import protocol
+from diagnosis.judgement import Answered
+from diagnosis.measurement import UNDETERMINED, measure
+from diagnosis.question import Question
 from reference.conventions import CANONICAL, CONVENTIONS
-from reference.judgement import Answered
-from reference.measurement import UNDETERMINED, measure
-from reference.question import Question
 from test_cases.probes import PROBES
 from tests.mutants.catalogue import DEVIATIONS
 from tests.mutants.layer import run

@@ -15,7 +15,8 @@ import pytest
 from onnx import numpy_helper
 
 from reference.conventions import Conventions
-from reference.expected import Layer, Step, expect
+from reference.expected import expect
+from reference.layer import Layer, Step
 
 DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
 

@@ -13,8 +13,9 @@ import pytest
 from reference.batch_norm import batch_norm, batch_norm_backward
 from reference.conventions import CANONICAL, CONVENTIONS, Conventions
 from reference.error_bound import Precision, backward_bound, forward_bound
-from reference.expected import Layer, Step, expect
+from reference.expected import expect
 from reference.float_formats import FloatFormat
+from reference.layer import Layer, Step
 from tests.exact_oracle import BITS, ExactLayer, as_fraction, certified_root
 
 STATE = ("gamma", "beta", "running_mean", "running_var")

@@ -3,6 +3,6 @@
 import os
 from pathlib import Path
 
-from test_cases.known import read_known
+from suite.known import read_known
 
 read_known.__defaults__ = (Path(os.environ["MINIATURE_KNOWN"]),)

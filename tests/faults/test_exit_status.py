@@ -3,7 +3,7 @@
 import pytest
 
 from reports.records import read_run
-from test_cases.known import read_known
+from suite.known import read_known
 from tests.faults.miniature import FAULT, STRUCK_DTYPE
 from tests.faults.whole_run import FIRST, LAST, SECOND, STRUCK, chosen, run
 

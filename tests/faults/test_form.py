@@ -2,9 +2,9 @@
 
 import pytest
 
+from suite.smoke import SMOKE
+from suite.verdicts import judgements
 from test_cases.case import Case
-from test_cases.smoke import SMOKE
-from test_cases.verdicts import judgements
 from tests.faults.driving import STARTING, request
 from tests.faults.miniature import STRUCK_DTYPE, STRUCK_EPSILON
 
@@ -25,12 +25,12 @@ class AsStruck(Case):
     """The case whose request the struck one is."""
 
     def layer(self):
-        from reference.expected import Layer
+        from reference.layer import Layer
 
         return Layer(epsilon=STRUCK_EPSILON)
 
     def inputs(self):
-        from reference.expected import Step
+        from reference.layer import Step
 
         return [Step(**step) for step in request("struck")["steps"]]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from diagnosis.faults import FAULTS
 from reference.conventions import CANONICAL, CONVENTIONS
-from reference.faults import FAULTS
 from test_cases.cases import all_cases
 
 DEVIATIONS = [

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from diagnosis.judgement import Answered, judge
 from reference.conventions import CANONICAL
-from reference.expected import Layer, Step
-from reference.judgement import Answered, judge
+from reference.layer import Layer, Step
 
 CASES = 2000
 F = np.float32

@@ -8,8 +8,8 @@ import pytest
 from adapters.harness.header import Implementation
 from adapters.harness.host import Host
 from adapters.harness.registry import Target
-from reference.consistency import TargetDiagnosis
-from test_cases.verdicts import diagnose_into, judgements
+from diagnosis.consistency import TargetDiagnosis
+from suite.verdicts import diagnose_into, judgements
 from tests.mutants.catalogue import MUTANTS, mutant_cases, named_as_itself
 
 CASES = {case.id: case for case in mutant_cases()}

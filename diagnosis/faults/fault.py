@@ -1,0 +1,60 @@
+"""What a fault is, the registry of faults, and what they are made from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from reference.conventions import Conventions
+from reference.error_bound import OPERATIONS
+from reference.expected import Expected, StepExpectation
+from reference.float_formats import FORMATS
+from reference.layer import Layer, Step, axis_of, state_of
+
+Expectations = list[StepExpectation]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A named fault: one sentence, and what a layer with it answers.
+
+    `touches` names the tensors that it changes within one step. A `general` fault covers others
+    too, and is named only where none of those fits; one that mixes channels cannot be recognised
+    by looking at some of them.
+    """
+
+    name: str
+    sentence: str
+    touches: frozenset[str]
+    expectations: Callable[[Layer, Sequence[Step], Conventions], Expectations]
+    general: bool = False
+    mixes_channels: bool = False
+
+
+FAULTS: dict[str, Fault] = {}
+
+
+def fault(sentence: str, touches: str, **kind: bool):
+    def register(function):
+        name = function.__name__
+        FAULTS[name] = Fault(name, sentence, frozenset(touches.split()), function, **kind)
+        return function
+
+    return register
+
+
+def changed(expectation: StepExpectation, **tensors) -> StepExpectation:
+    return replace(expectation, tensors={**expectation.tensors, **tensors})
+
+
+def moved(layer: Layer, expected: Expected, value: np.ndarray) -> Expected:
+    """Return a faulty value with twice the correct one's bound, and its own roundings."""
+    unit = FORMATS[layer.dtype].unit_roundoff
+    return Expected(value, 2 * expected.bound + 2 * OPERATIONS * unit * np.abs(value))
+
+
+def with_state(layer: Layer, steps: Sequence[Step], conventions: Conventions) -> Layer:
+    """Return the layer with its initial state written out."""
+    channels = steps[0].x.shape[axis_of(layer, conventions)]
+    gamma, beta, mean, var = state_of(layer, channels, conventions)
+    return replace(layer, gamma=gamma, beta=beta, running_mean=mean, running_var=var)

@@ -1,0 +1,260 @@
+"""The verdict on what a layer answered: inside its bounds or not, and by which convention."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference.conventions import CANONICAL, Conventions
+from reference.expected import (
+    FORMULAS,
+    OPTIONAL,
+    TENSORS,
+    Expected,
+    StepExpectation,
+    expect,
+    strays,
+)
+from reference.float_formats import FORMATS
+from reference.layer import Layer, Step
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The element farthest from its expected value, measured in bounds."""
+
+    index: tuple[int, ...]
+    observed: float
+    expected: float
+    canonical: float | None
+    bound: float
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on one tensor of one step (tensor "" for a step without tensors).
+
+    `convention` names what explains the difference, as `field=option`, joined by ", ".
+    """
+
+    verdict: str
+    tensor: str
+    step: int
+    convention: str = ""
+    error_over_bound: float | None = None
+    max_ulp: float | None = None
+    worst: Worst | None = None
+    detail: str = ""
+
+    @property
+    def formula(self) -> str:
+        return FORMULAS.get(self.tensor, "")
+
+    @property
+    def fails(self) -> bool:
+        return self.verdict not in ("conforms", "differs", "declined")
+
+    def message(self, subject: str) -> str:
+        """Say the verdict in one line about `subject`, a target and a case."""
+        if self.worst is None:
+            return f"{subject}: {self.detail}"
+        place = ", ".join(map(str, self.worst.index))
+        observed, expected = self.worst.observed.hex(), self.worst.expected.hex()
+        line = (
+            f"{subject}: {self.tensor}[{place}] = {observed}, should be {expected} "
+            f"(error {self.error_over_bound:.3g} × bound)"
+        )
+        if self.verdict == "differs":
+            return f"{line}; differs from the paper by {self.convention}"
+        return line
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A layer's answer: the tensors of each step, and the words of a refusal of the next one.
+
+    `withheld` names the tensors that the layer does not give; nothing is asked of them.
+    """
+
+    steps: Sequence[Mapping[str, np.ndarray]]
+    refusal: str | None = None
+    withheld: frozenset[str] = frozenset()
+
+
+def judge(
+    layer: Layer,
+    steps: Sequence[Step],
+    answered: Answered,
+    declared: Conventions,
+    exact: Sequence[str] = (),
+    known: Callable[[Conventions], list[StepExpectation]] | None = None,
+) -> list[Judgement]:
+    """Judge every tensor of every step under the declared conventions.
+
+    A tensor inside its bound conforms, or differs where the canonical conventions would put it
+    outside; outside its bound it violates. A refusal differs where a declared convention says so.
+    `known` gives what conventions expect of the case, whatever the answer, where the caller keeps
+    that for several targets.
+    """
+
+    def expectations(conventions):
+        expected = known(conventions) if known else expect(layer, steps, conventions, exact)
+        if strays(expected, answered.steps):
+            return expect(layer, steps, conventions, exact, answered.steps)
+        return expected
+
+    alternatives = _Alternatives(expectations, declared)
+    judgements = []
+    for number, expectation in enumerate(expectations(declared)):
+        if expectation.refused_by:
+            judgements.append(_refusal(number, expectation.refused_by, answered, declared))
+            break
+        if number >= len(answered.steps):
+            detail = f"step {number} was refused: {answered.refusal or 'no answer'}"
+            judgements.append(Judgement("raised", "", number, detail=detail))
+            break
+        answer = answered.steps[number]
+        fault = malformed(answer, expectation, layer.dtype, answered.withheld)
+        if fault:
+            # Without an axis in the case, the shape of the statistics is the layer's own choice.
+            own_axis = layer.channel_axis is None and "shape" in fault
+            verdict = "violates" if own_axis else "broken adapter"
+            judgements.append(Judgement(verdict, "", number, detail=fault))
+            break
+        for tensor in TENSORS:
+            if tensor in expectation.tensors and tensor in answer:
+                observed = np.asarray(answer[tensor])
+                expected = expectation.tensors[tensor]
+                judgements.append(_judge_tensor(number, tensor, observed, expected, alternatives))
+            elif tensor in expectation.tensors and tensor in answered.withheld:
+                detail = f"the framework does not give {tensor}"
+                judgements.append(Judgement("declined", tensor, number, detail=detail))
+    else:
+        if answered.refusal is not None:
+            detail = f"raised after its last step: {answered.refusal}"
+            judgements.append(Judgement("raised", "", len(steps), detail=detail))
+    return judgements
+
+
+def malformed(
+    answer: Mapping[str, np.ndarray],
+    expectation: StepExpectation,
+    dtype: str,
+    withheld: frozenset[str] = frozenset(),
+) -> str | None:
+    """Say what is wrong with the form of an answer: a tensor missing, its shape or its dtype."""
+    # A layer chooses what it keeps its state in; what that costs is told by the bounds.
+    valid = dict.fromkeys(TENSORS, (dtype, "float32")) | dict.fromkeys(("y", "dx", "x"), (dtype,))
+    for tensor, expected in expectation.tensors.items():
+        if tensor not in answer:
+            if tensor in OPTIONAL or tensor in withheld:
+                continue
+            return f"the answer has no {tensor}"
+        observed = answer[tensor]
+        if observed.shape != np.shape(expected.value):
+            return (
+                f"{tensor} has the shape {observed.shape}, should have {np.shape(expected.value)}"
+            )
+        if observed.dtype.name not in valid[tensor]:
+            names = " or ".join(dict.fromkeys(valid[tensor]))
+            return f"{tensor} has the dtype {observed.dtype.name}, should have {names}"
+    return None
+
+
+def error_over_bound(observed: np.ndarray, expected: Expected) -> np.ndarray:
+    """Return |observed - expected| / bound elementwise; at most 1 is correct.
+
+    Equal values give 0, also where both are NaN or where the expected value rounds to the same
+    infinity in the observed dtype; an infinite bound makes no claim and gives 0.
+    """
+    wide = np.asarray(expected.value)
+    value = observed.astype(wide.dtype)
+    with np.errstate(all="ignore"):
+        ratio = (np.abs(value - wide) / expected.bound).astype(np.float64)
+    if np.isfinite(ratio).all():  # nearly always; what follows is for the numbers that are none
+        return ratio
+    threshold = FORMATS[observed.dtype.name].overflow_threshold
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        error = np.abs(value - wide)
+        ratio = np.where(error == 0, 0.0, (error / expected.bound).astype(np.float64))
+        overflows = np.isinf(value) & (np.sign(value) == np.sign(wide))
+        overflows &= np.abs(wide) + expected.bound >= threshold
+    ratio = np.where(np.isnan(ratio), np.inf, ratio)
+    equal = overflows | np.isinf(expected.bound) | (np.isnan(value) & np.isnan(wide))
+    return np.where(equal, 0.0, ratio)
+
+
+class _Alternatives:
+    """What other conventions would expect, computed once each and only when asked for."""
+
+    def __init__(self, expectations, declared: Conventions):
+        self._expectations = expectations
+        self._declared = declared
+        self._known: dict[Conventions, list[StepExpectation]] = {}
+
+    def _tensor(self, conventions: Conventions, step: int, tensor: str) -> Expected | None:
+        if conventions not in self._known:
+            self._known[conventions] = self._expectations(conventions)
+        steps = self._known[conventions]
+        return steps[step].tensors.get(tensor) if step < len(steps) else None
+
+    def canonical(self, step: int, tensor: str) -> Expected | None:
+        return self._tensor(CANONICAL, step, tensor)
+
+    def explanation(self, step: int, tensor: str, observed: np.ndarray) -> str:
+        """Name the fewest declared deviations from the paper that put this tensor in its bound."""
+        deviations = self._declared.deviations()
+        for size in range(1, len(deviations) + 1):
+            for fields in itertools.combinations(deviations, size):
+                chosen = {field: deviations[field] for field in fields}
+                if _fits(observed, self._tensor(CANONICAL.but(**chosen), step, tensor)):
+                    return ", ".join(f"{field}={option}" for field, option in chosen.items())
+        raise AssertionError("the declared conventions fit, so all their deviations together do")
+
+
+def _fits(observed: np.ndarray, expected: Expected | None) -> bool:
+    if expected is None or np.shape(expected.value) != observed.shape:
+        return False
+    return not np.any(error_over_bound(observed, expected) > 1)
+
+
+def _refusal(number, field, answered: Answered, declared: Conventions) -> Judgement:
+    convention = f"{field}={getattr(declared, field)}"
+    if len(answered.steps) > number or answered.refusal is None:
+        detail = f"step {number} was answered, should be refused by {convention}"
+        return Judgement("violates", "", number, detail=detail)
+    detail = f"step {number} is refused by {convention}: {answered.refusal}"
+    return Judgement("differs", "", number, convention=convention, detail=detail)
+
+
+def _judge_tensor(step, tensor, observed, expected: Expected, alternatives) -> Judgement:
+    ratio = error_over_bound(observed, expected)
+    canonical = alternatives.canonical(step, tensor)
+    if canonical is not None and np.shape(canonical.value) != observed.shape:
+        canonical = None
+    worst = _worst(ratio, observed, expected, canonical)
+    largest = float(ratio.max(initial=0.0))
+    with np.errstate(invalid="ignore", over="ignore"):
+        ulp = FORMATS[observed.dtype.name].ulp(np.asarray(expected.value, np.float64))
+        distance = np.abs(observed.astype(np.float64) - np.asarray(expected.value, np.float64))
+        max_ulp = float(np.max(distance / ulp, initial=0.0, where=ratio > 0))
+    verdict, convention = "conforms", ""
+    if largest > 1:
+        verdict = "violates"
+    elif not _fits(observed, canonical):
+        verdict, convention = "differs", alternatives.explanation(step, tensor, observed)
+    return Judgement(verdict, tensor, step, convention, largest, max_ulp, worst)
+
+
+def _worst(ratio, observed, expected: Expected, canonical: Expected | None) -> Worst | None:
+    if ratio.size == 0:
+        return None
+    index = np.unravel_index(np.argmax(ratio), ratio.shape)
+    return Worst(
+        index=tuple(map(int, index)),
+        observed=float(observed[index]),
+        expected=float(expected.value[index]),
+        canonical=None if canonical is None else float(canonical.value[index]),
+        bound=float(expected.bound[index]),
+    )

@@ -1,0 +1,122 @@
+"""`python -m reference explain`: whose convention do my numbers follow?"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from explain.checks import OPTIONAL, REQUIRED
+from explain.comparison import compare
+from explain.explain import explain
+from explain.reading import Dump, DumpError, read_dump
+from explain.text import comparison_text, document_of, text_of
+
+EXPLAINED, NOTHING_FITS, BAD_INPUT = 0, 1, 2
+
+TEACHING = """\
+Write the file where the layer runs, for instance with PyTorch:
+
+    bn = torch.nn.BatchNorm2d(3)
+    before = {name: value.numpy().copy() for name, value in bn.named_buffers()}
+    x = torch.randn(8, 3, 5, 5, requires_grad=True)
+    y = bn(x)
+    dy = torch.randn_like(y)
+    y.backward(dy)
+    np.savez("dump.npz",
+             x=x.detach().numpy(), y=y.detach().numpy(),
+             gamma=bn.weight.detach().numpy(), beta=bn.bias.detach().numpy(),
+             dy=dy.numpy(), dx=x.grad.numpy(),
+             dgamma=bn.weight.grad.numpy(), dbeta=bn.bias.grad.numpy(),
+             running_mean_before=before["running_mean"], running_var_before=before["running_var"],
+             running_mean_after=bn.running_mean.numpy(), running_var_after=bn.running_var.numpy())
+
+Then:  python -m reference explain dump.npz
+
+A finding fits when every element of every array is within its rounding-error bound, which follows
+from the data: an error/bound of 1 or less. No tolerance is chosen. Few values per channel, a
+gamma with both signs and one channel of small variance tell most.
+
+exit status: 0 explained, 1 nothing fits, 2 the files or options are wrong
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the command line in one line."""
+
+    def error(self, message):
+        self.exit(BAD_INPUT, f"{self.prog}: {message}; {self.prog} --help teaches\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    whole = _Parser(prog="python -m reference", description=__doc__)
+    commands = whole.add_subparsers(dest="command", required=True, metavar="explain")
+    arrays = [f"  {name:<20} {text}" for name, text in REQUIRED.items()]
+    arrays += [f"  {name:<20} {text} (optional)" for name, text in OPTIONAL.items()]
+    explain_parser = commands.add_parser(
+        "explain",
+        help="say which conventions and numbers reproduce the arrays of an npz file",
+        description=(
+            "Say which conventions and numbers reproduce the arrays of one call of a BatchNorm "
+            "layer, and whose they are. Two files are compared.\n\n"
+            "arrays of the file, float16, float32 or float64:\n" + "\n".join(arrays)
+        ),
+        epilog=TEACHING,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    explain_parser.add_argument("files", nargs="+", metavar="FILE.npz", help="one dump, or two")
+    mode = explain_parser.add_mutually_exclusive_group()
+    mode.add_argument(
+        "--training",
+        action="store_true",
+        default=True,
+        help="the layer was called in training mode (the default)",
+    )
+    mode.add_argument(
+        "--inference", action="store_true", help="the layer normalised by its running statistics"
+    )
+    explain_parser.add_argument(
+        "--channel-axis",
+        type=int,
+        metavar="N",
+        help="the axis of x that holds the channels; found by gamma's length where one axis fits",
+    )
+    explain_parser.add_argument("--json", action="store_true", help="print JSON, for machines")
+    return whole
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    whole = parser()
+    options = whole.parse_args(arguments)
+    if len(options.files) > 2:
+        whole.error(f"explain takes one file or two, not {len(options.files)}")
+    dumps = _read(options)
+    if len(dumps) < len(options.files):
+        return BAD_INPUT
+    explained = [explain(dump) for dump in dumps]
+    comparison = compare(*explained) if len(explained) == 2 else None
+    if options.json:
+        print(json.dumps(document_of(explained, comparison), indent=1, allow_nan=False))
+    else:
+        labels = ("A, ", "B, ") if comparison else ("",)
+        texts = [text_of(one, label) for one, label in zip(explained, labels, strict=True)]
+        texts += [comparison_text(comparison)] if comparison else []
+        print("\n\n".join(texts))
+    return EXPLAINED if all(one.explained for one in explained) else NOTHING_FITS
+
+
+def _read(options) -> list[Dump]:
+    """Read the files; what is wrong with one goes to stderr, a line for every problem."""
+    dumps = []
+    for path in options.files:
+        try:
+            dumps.append(
+                read_dump(path, training=not options.inference, channel_axis=options.channel_axis)
+            )
+        except DumpError as error:
+            for line in error.lines:
+                print(f"{path}: {line}", file=sys.stderr)
+    return dumps
+
+
+if __name__ == "__main__":
+    sys.exit(main())
