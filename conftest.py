@@ -8,7 +8,7 @@ import pytest
 from adapters.harness.conversation import AT_ONCE
 from adapters.harness.memory import SHARE
 from adapters.harness.registry import UsageError
-from reports.records import RecordsError
+from records.file import RecordsError
 from suite.run import DTYPES, IMPLEMENTATIONS, Suite, table_of_targets
 from suite.terminal import summarise
 from suite.verdicts import UNAVAILABLE

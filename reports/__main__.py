@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from records.file import FILE_NAME, RecordsError, read_runs
 from reports.html import PAGE_NAME, write
-from reports.records import FILE_NAME, RecordsError, read_runs
 from reports.releases import as_markdown
 from reports.summary import summarize
 

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from reports.records import Run
+from records.file import Run
 from reports.text import mapping, plain, safe_number
 
 SEVERITY = (

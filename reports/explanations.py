@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from records.file import Run
 from reports.evidence import FAILING, Row, worst_first
-from reports.records import Run
 from reports.text import count, plain
 
 

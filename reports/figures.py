@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from records.file import VERDICTS
 from reports.evidence import Row, error_key, verdict_counts
-from reports.records import VERDICTS
 from reports.targets import Target
 from reports.text import log_figure, plain
 

@@ -4,11 +4,11 @@ import math
 import re
 from dataclasses import dataclass
 
+from records.file import VERDICTS, Run
 from reports.evidence import FAILING, Row, assigned, error_key, worst_first
 from reports.explanations import Causes
 from reports.matrix import Matrix
 from reports.measured import Measured, assumed
-from reports.records import VERDICTS, Run
 from reports.targets import broken_as
 from reports.text import count, cut, figure, listed, plain
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from records.file import Run, read_runs
 from reports.payload import GLYPHS, Links, embeddable, payload
-from reports.records import Run, read_runs
 from reports.summary import Summary, summarize
 from reports.text import cut, figure
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from records.file import Run
 from reports.evidence import Row, declared, option_name
 from reports.measured import (
     UNDETERMINED,
@@ -14,7 +15,6 @@ from reports.measured import (
     shown_of,
     typeset,
 )
-from reports.records import Run
 from reports.text import mapping, option_text, plain
 
 GROUPS = {

@@ -5,10 +5,10 @@ import math
 import shlex
 from urllib.parse import quote
 
+from records.file import FILE_NAME
 from reports.evidence import SEVERITY, Row, error_key, gravest, worst_first
 from reports.findings import known_text
 from reports.measured import Measured, assumed
-from reports.records import FILE_NAME
 from reports.summary import Summary
 from reports.text import figure
 

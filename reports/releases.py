@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
 
+from records.file import Run
 from reports.evidence import Row, gravest, option_name
 from reports.measured import UNDETERMINED
-from reports.records import Run
 from reports.text import count, mapping, plain
 
 ABSENT = "no answer"

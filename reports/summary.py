@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from records.file import Run
 from reports.evidence import Evidence, Row, evidence_of, rows_of
 from reports.explanations import Explanation, explanations_of
 from reports.figures import HeatRow, StripRow, heat_of, strip_of
 from reports.findings import Difference, Finding, differences_of, findings_of
 from reports.matrix import Matrix, matrix_of
-from reports.records import Run
 from reports.releases import Release, releases_of
 from reports.targets import Target, target_of, with_unlisted
 from reports.text import clean, count

@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from reports.records import Run
+from records.file import Run
 from reports.text import mapping, plain
 
 Facts = tuple[tuple[str, str], ...]

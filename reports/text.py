@@ -3,7 +3,7 @@
 import math
 import re
 
-from reports.records import FILE_NAME, number
+from records.file import FILE_NAME, number
 
 LONGEST = 20_000
 

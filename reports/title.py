@@ -4,8 +4,8 @@ import math
 import shlex
 from dataclasses import dataclass
 
+from records.file import Run
 from reports.evidence import Evidence, Row
-from reports.records import Run
 from reports.targets import Facts
 from reports.text import mapping, plain, safe_number
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy
 
+from records.file import RecordsError, RecordWriter, Run, pair_of
 from reports.html import PAGE_NAME
-from reports.records import RecordsError, RecordWriter, Run, pair_of
 from suite.verdicts import vocabulary
 
 ROOT = Path(__file__).parent.parent

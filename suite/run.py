@@ -13,8 +13,8 @@ from adapters.harness.host import Host
 from adapters.harness.lifeline import die_with_parent
 from adapters.harness.memory import SHARE, machine_memory
 from diagnosis.consistency import TargetDiagnosis
+from records.file import RecordsError, read_stopped
 from reports import html
-from reports.records import RecordsError, read_stopped
 from suite.expectations import Expectations
 from suite.known import mark_known, read_known, unfit, write_known
 from suite.measured import measured_records

@@ -6,9 +6,9 @@ The figures are made up, in the proportions of real ones.
 
 from pathlib import Path
 
+from records.file import RecordWriter
 from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS
 from reference.expected import FORMULAS, TENSORS
-from reports.records import RecordWriter
 
 SOURCE = {
     "pytorch": "torch/nn/functional.py, batch_norm",

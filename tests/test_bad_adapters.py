@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.records import read_run
+from records.file import read_run
 
 ROOT = Path(__file__).parent.parent
 CASE = "one-channel-float32"

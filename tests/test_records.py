@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from reports.html import render
-from reports.records import (
+from records.file import (
     FILE_NAME,
     SCHEMA,
     RecordsError,
@@ -14,6 +13,7 @@ from reports.records import (
     read_runs,
     read_stopped,
 )
+from reports.html import render
 
 PAIRS = [("one", "here"), ("one", "there"), ("two", "here")]
 TENSORS = ("y", "dx", "running_mean")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from records.file import FILE_NAME, read_run
 from reports.html import render, write
-from reports.records import FILE_NAME, read_run
 from tests.sample_records import write_sample
 from tests.test_report_html import large_run
 

@@ -2,8 +2,8 @@
 
 from urllib.parse import quote
 
+from records.file import read_run
 from reports.html import render
-from reports.records import read_run
 from tests import test_report_browser
 from tests.sample_records import (
     DIAGNOSIS,

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
+from records.file import read_run
 from reports.html import render
-from reports.records import read_run
 from reports.summary import summarize
 from tests.sample_records import DDOF, FAR, KNOWN, LATE, SOURCE, write_sample
 

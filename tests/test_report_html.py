@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from records.file import FILE_NAME, Run, read_run
 from reports.html import linked, render, write
 from reports.payload import LARGEST, Links, embeddable, payload
-from reports.records import FILE_NAME, Run, read_run
 from reports.summary import summarize
 from tests.sample_records import PLACES, header, write_sample
 

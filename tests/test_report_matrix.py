@@ -2,8 +2,8 @@
 
 import pytest
 
+from records.file import read_run
 from reports.matrix import majority_of
-from reports.records import read_run
 from reports.summary import summarize
 from tests.sample_records import DDOF, FLOW, KNOWN, LATE, PLACES, SOURCE, write_sample
 

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from records.file import RecordWriter, Run
 from reports.__main__ import main
 from reports.html import render
-from reports.records import RecordWriter, Run
 from reports.releases import as_markdown
 from reports.summary import summarize
 from tests.sample_records import write_sample

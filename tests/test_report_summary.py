@@ -5,11 +5,11 @@ import math
 
 import pytest
 
+from records.file import VERDICTS, Run, read_run
 from reports.evidence import FAILING, SEVERITY, Used, Value, Worst, error_key, worst_first
 from reports.figures import HeatCell, heat_level
 from reports.findings import KINDS
 from reports.payload import GLYPHS
-from reports.records import VERDICTS, Run, read_run
 from reports.summary import summarize
 from tests.sample_records import DIAGNOSIS, HALF, LOG, PLACES, SOURCE, write_sample
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from reports.records import read_run
+from records.file import read_run
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "add-an-implementation.md"

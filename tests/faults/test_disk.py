@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from reports.records import FILE_NAME, read_run
+from records.file import FILE_NAME, read_run
 from tests.faults.whole_run import chosen, run
 
 ROOM = 2**16

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports.records import read_run
+from records.file import read_run
 from suite.known import read_known
 from tests.faults.miniature import FAULT, STRUCK_DTYPE
 from tests.faults.whole_run import FIRST, LAST, SECOND, STRUCK, chosen, run

@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
+from records.file import FILE_NAME, read_run
 from reports.html import write
-from reports.records import FILE_NAME, read_run
 from tests.faults.miniature import FAULT, STRUCK_DTYPE
 from tests.faults.whole_run import CASES, FIRST, LAST, SECOND, STRUCK, Running, chosen, run
 
