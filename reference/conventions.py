@@ -172,7 +172,18 @@ class Conventions:
         "half precision is computed in",
         {
             "widened": "float32 at least, and rounded once at the end",
-            "input_dtype": "half precision between the steps, or throughout",
+            "rounded_gradients": (
+                "float32, but the parts of dx are rounded to half precision before they are added"
+            ),
+            "rounded_statistics": (
+                "float32, but the batch mean and 1 / std are rounded to half precision first, and "
+                "the running statistics move in it"
+            ),
+            "rounded_normalization": (
+                "half precision from the batch mean and 1 / std on; those are gathered in float32"
+            ),
+            "rounded_steps": "half precision after every step; sums are accumulated in float32",
+            "input_dtype": "half precision throughout, sums as well",
         },
         touches="y dx dgamma dbeta running_mean running_var",
     )

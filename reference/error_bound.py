@@ -47,33 +47,66 @@ CHANNEL = (1, 2)
 
 @dataclass(frozen=True)
 class Precision:
-    """The formats of one layer: what it computes in and what it stores each tensor as."""
+    """The formats of one layer: what each kind of result is rounded to.
 
-    arithmetic: FloatFormat
+    `sums` is what sums are accumulated in, `gathering` what the results on the way to the batch's
+    mean and variance are rounded to, `moments` the mean and 1 / std before they normalise, `steps`
+    the results from there to the outputs, `parts` the parts of dx before they are added; `output`
+    and `statistics` are the formats of what is stored.
+    `reference_unit` is the reference's own unit roundoff, which every bound carries.
+    """
+
+    sums: FloatFormat
+    gathering: FloatFormat
+    steps: FloatFormat
+    moments: FloatFormat
+    parts: FloatFormat
     output: FloatFormat
     statistics: FloatFormat
-    unit: float
+    reference_unit: float
     summation: str
 
     @classmethod
     def of(cls, dtype: str, conventions: Conventions) -> "Precision":
         """Return the formats that a layer of the given dtype has under the conventions."""
-        own = FORMATS[dtype]
-        arithmetic = accumulation_format(dtype)
-        if conventions.arithmetic == "input_dtype":
-            arithmetic = own
+        own, wide = FORMATS[dtype], accumulation_format(dtype)
+        arithmetic = conventions.arithmetic
+        from_start = arithmetic in ("rounded_steps", "input_dtype")
+        from_moments = from_start or arithmetic == "rounded_normalization"
         statistics = {
-            "widened": accumulation_format(dtype),
+            "widened": wide,
             "input_dtype": own,
             "always_float32": FORMATS["float32"],
         }[conventions.statistics_dtype]
-        unit = arithmetic.unit_roundoff + reference_unit_roundoff(dtype)
-        return cls(arithmetic, own, statistics, unit, conventions.summation)
+        return cls(
+            sums=own if arithmetic == "input_dtype" else wide,
+            gathering=own if from_start else wide,
+            steps=own if from_moments else wide,
+            moments=own if from_moments or arithmetic == "rounded_statistics" else wide,
+            parts=own if from_moments or arithmetic == "rounded_gradients" else wide,
+            output=own,
+            statistics=statistics,
+            reference_unit=reference_unit_roundoff(dtype),
+            summation=conventions.summation,
+        )
 
-    def sum_error(self, count: int) -> float:
-        """Return g(n), relative to the sum of magnitudes."""
+    @property
+    def moving(self) -> FloatFormat:
+        """The format in which the running statistics move: that of the moments where it is kept."""
+        return self.moments if self.statistics == self.output else self.sums
+
+    def unit(self, of: FloatFormat) -> float:
+        """Return the relative error of one rounding to a format, and of the reference beside it."""
+        return of.unit_roundoff + self.reference_unit
+
+    def beyond_steps(self, of: FloatFormat) -> float:
+        """Return the relative error of a rounding that the other steps do not have, or 0."""
+        return 0.0 if of == self.steps else self.unit(of)
+
+    def sum_error(self, count: int, terms: FloatFormat) -> float:
+        """Return g(n), relative to the sum of magnitudes, for terms rounded to a format."""
         growth = count if self.summation == "sequential" else LAMBDA * np.sqrt(count)
-        return (growth + OPERATIONS) * self.unit
+        return growth * self.unit(self.sums) + OPERATIONS * self.unit(terms)
 
 
 @dataclass(frozen=True)
@@ -96,7 +129,8 @@ def forward_bound(
 ) -> ForwardBound:
     """Bound one forward pass, given the bounds of the running statistics before it, (channels,)."""
     conventions, epsilon = forward.conventions, forward.epsilon
-    u, c = precision.unit, OPERATIONS
+    u, c = precision.unit(precision.steps), OPERATIONS
+    u_moments = precision.beyond_steps(precision.moments)
     x, x_hat, s, scale, beta = _f64(
         forward.x, forward.x_hat, forward.inverse_std, forward.scale, forward.beta
     )
@@ -118,10 +152,10 @@ def forward_bound(
         d_s = _spread(
             forward.variance, d_kept, lambda r: inverse_std_of_running(r, epsilon, conventions)
         )
-    d_s = d_s + c * u * s
+    d_s = d_s + (c * u + u_moments) * s
     mean = np.abs(np.asarray(forward.mean, np.float64))
     # The computed 1/std multiplies the error of x - mean, so it is s + d_s that counts there.
-    d_centred = d_mean + c * u * (np.abs(x) + mean) + precision.arithmetic.underflow
+    d_centred = d_mean + c * u * (np.abs(x) + mean) + u_moments * mean + precision.steps.underflow
     d_x_hat = (s + d_s) * d_centred + np.abs(x_hat) * _ratio(d_s, s)
     # Without epsilon a variance of 0 has no bounded 1/std: nothing is claimed of what follows.
     d_x_hat = np.where(np.isinf(d_s), np.inf, d_x_hat)
@@ -147,11 +181,11 @@ def backward_bound(
 ) -> Gradients:
     """Bound dx, dgamma and dbeta; the arrays of the result are bounds."""
     conventions = forward.conventions
-    u, c = precision.unit, OPERATIONS
+    u, c = precision.unit(precision.steps), OPERATIONS
     dy = np.abs(channel_major(dy, forward.channel_axis, np.float64))
     x_hat, s, scale = _f64(np.abs(forward.x_hat), forward.inverse_std, np.abs(forward.scale))
     per_channel = dy.shape[1] * dy.shape[2]
-    g_channel = precision.sum_error(per_channel)
+    g_channel = precision.sum_error(per_channel, precision.steps)
     d_dbeta = g_channel * dy.sum(axis=(1, 2))
     d_dgamma = (dy * (bound.x_hat + g_channel * (x_hat + bound.x_hat))).sum(axis=(1, 2))
     if conventions.scale == "ones":
@@ -160,7 +194,7 @@ def backward_bound(
     g = dy * scale
     if forward.uses_batch_statistics and conventions.statistics_gradient == "flows" and dy.size:
         axes, count = forward.axes, forward.count
-        g_count = precision.sum_error(count)
+        g_count = precision.sum_error(count, precision.steps)
         divisor = count
         if conventions.normalizing_variance == "unbiased":
             divisor = max(count - 1, 1)
@@ -171,10 +205,11 @@ def backward_bound(
         mean_g = g.mean(axis=axes, keepdims=True)
         d_bracket = bound.x_hat * projection + (x_hat + bound.x_hat) * d_projection
         d_bracket += g_count * mean_g
-        d_bracket += c * u * (g + mean_g + x_hat * projection)
+        parts = c * u + OPERATIONS * precision.beyond_steps(precision.parts)
+        d_bracket += parts * (g + mean_g + x_hat * projection)
     else:
         d_bracket = c * u * g
-    d_bracket = d_bracket + c * precision.arithmetic.underflow
+    d_bracket = d_bracket + c * precision.parts.underflow
     dx = np.abs(channel_major(gradients.dx, forward.channel_axis, np.float64))
     d_dx = (s + bound.inverse_std) * d_bracket + dx * _ratio(bound.inverse_std, s)
     unclaimed = np.isinf(bound.inverse_std)
@@ -183,7 +218,7 @@ def backward_bound(
         d_dgamma = np.where(unclaimed.any(axis=(1, 2)), np.inf, d_dgamma)
     d_dx = from_channel_major(d_dx, forward.channel_axis, forward.shape)
     half = precision.statistics.precision < FORMATS["float32"].precision
-    parameters = precision.statistics if half else precision.arithmetic
+    parameters = precision.statistics if half else precision.steps
     return Gradients(
         dx=_stored(d_dx, gradients.dx, precision.output),
         dgamma=_stored(d_dgamma, gradients.dgamma, parameters),
@@ -203,25 +238,27 @@ def kept_error(value: np.ndarray, stored_as: FloatFormat) -> np.ndarray:
 
 def _batch_statistics_bound(forward: Forward, precision: Precision, axes: tuple[int, int]):
     """Bound the batch mean and its biased variance, channel-major with the reduced axes kept."""
-    count, u = forward.x.shape[axes[0]] * forward.x.shape[axes[1]], precision.unit
+    count = forward.x.shape[axes[0]] * forward.x.shape[axes[1]]
+    u = precision.unit(precision.gathering)
     if forward.x.size == 0:
         zero = np.zeros_like(forward.mean, np.float64)
         return zero, zero
     x = np.asarray(forward.x, np.float64)
-    g = precision.sum_error(count)
+    g = precision.sum_error(count, precision.gathering)
     mean = x.mean(axis=axes, keepdims=True)
     variance = np.square(x - mean).mean(axis=axes, keepdims=True)
-    tiny = precision.arithmetic.underflow
+    tiny = precision.gathering.underflow
     magnitude = np.abs(x).mean(axis=axes, keepdims=True)
     d_mean = g * magnitude + u * np.abs(mean) + tiny
-    overflows = magnitude * count > precision.arithmetic.largest  # the sum may overflow: no claim
+    overflows = magnitude * count > precision.sums.largest  # the sum may overflow: no claim
     d_mean = np.where(overflows, np.inf, d_mean)
     d_variance = (g + OPERATIONS * u) * (variance + d_mean**2) + d_mean**2 + tiny
     d_variance += g * np.abs(mean) * np.sqrt(variance)  # updating algorithms, Welford's, need it
     mean_square = variance + mean**2
     if forward.conventions.variance_algorithm == "one_pass":
         d_variance += 2 * g * mean_square + 2 * np.abs(mean) * d_mean
-    overflows = mean_square * count > precision.arithmetic.largest
+    overflows = mean_square * count > precision.sums.largest
+    overflows |= np.square(x).max(axis=axes, keepdims=True) > precision.gathering.largest
     d_variance = np.where(overflows, np.inf, d_variance)  # squares may overflow: no claim
     return d_mean, d_variance
 
@@ -241,13 +278,14 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
     batch_variance = np.square(forward.x - _column(forward.batch_mean)).mean(axis=CHANNEL)
     d_statistic = _spread(batch_variance, d_batch_variance.ravel(), kept)
     statistic = np.abs(np.asarray(forward.batch_statistic, np.float64))
-    d_statistic = d_statistic + OPERATIONS * precision.unit * statistic
+    u = precision.unit(precision.moving)
+    d_statistic = d_statistic + OPERATIONS * u * statistic
     pairs = (
         (forward.previous_mean, forward.batch_mean, d_batch_mean.ravel(), forward.running_mean),
         (forward.previous_var, forward.batch_statistic, d_statistic, forward.running_var),
     )
     # A layer holds the momentum, or one minus it, rounded to its own arithmetic.
-    momentum_error = 0.0 if w == 1.0 else precision.unit
+    momentum_error = 0.0 if w == 1.0 else u
     history = abs(1 - w)
     if conventions.running_update == "zero_debiased":
         # 1 - (1 - m)^t cancels where m t is small: t roundings of the power, over the difference.
@@ -256,7 +294,7 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
     for d_old, (old, new, d_new, result) in zip(d_previous, pairs, strict=True):
         old, new = np.abs(np.asarray(old, np.float64)), np.abs(np.asarray(new, np.float64))
         bound = history * d_old + abs(w) * d_new
-        bound = bound + OPERATIONS * precision.unit * (history * old + abs(w) * new)
+        bound = bound + OPERATIONS * u * (history * old + abs(w) * new)
         bound = bound + momentum_error * (old + new)
         bounds.append(_stored(bound, result, precision.statistics))
     return tuple(bounds)

@@ -1,7 +1,7 @@
 """What a layer should answer: expected tensors and their bounds, step after step."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from .batch_norm import batch_norm, batch_norm_backward
 from .conventions import CANONICAL, Conventions
 from .error_bound import Precision, backward_bound, forward_bound, kept_error
 from .layer import Layer, Step, axis_of, epsilon_of, state_of, trains, weight_of_batch
+from .scale import backward_scale, forward_scale
 
 TENSORS = ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var", "x")
 OPTIONAL = ("x",)
@@ -32,6 +33,7 @@ class Expected:
 
     value: np.ndarray
     bound: np.ndarray
+    scale: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -89,24 +91,30 @@ def expect(
             batches_seen=batches_seen,
         )
         bound = forward_bound(forward, precision, d_running)
-        tensors = {"y": Expected(forward.y, bound.y)}
+        scale = forward_scale(forward)
+        tensors = {"y": Expected(forward.y, bound.y, scale["y"])}
         if step.dy is not None:
             gradients = batch_norm_backward(step.dy, forward)
             d = backward_bound(step.dy, forward, bound, gradients, precision)
+            scale |= backward_scale(step.dy, forward)
             for name in ("dx", "dgamma", "dbeta"):
-                tensors[name] = Expected(getattr(gradients, name), getattr(d, name))
+                tensors[name] = Expected(getattr(gradients, name), getattr(d, name), scale[name])
         if conventions.running_update != "on_backward" or step.dy is not None:
             running_mean, running_var = forward.running_mean, forward.running_var
             d_running = (bound.running_mean, bound.running_var)
             batches_seen += training
         wide = forward.y.dtype  # a given state is still in the layer's own
-        tensors["running_mean"] = Expected(np.asarray(running_mean, wide), d_running[0])
-        tensors["running_var"] = Expected(np.asarray(running_var, wide), d_running[1])
+        tensors["running_mean"] = Expected(
+            np.asarray(running_mean, wide), d_running[0], scale["running_mean"]
+        )
+        tensors["running_var"] = Expected(
+            np.asarray(running_var, wide), d_running[1], scale["running_var"]
+        )
         tensors["x"] = Expected(step.x.astype(forward.y.dtype), np.zeros(step.x.shape))
         for name in exact:
             if name in tensors and not _rounds(name, conventions):
-                value = tensors[name].value
-                tensors[name] = Expected(value, np.zeros(np.shape(value)))
+                zero = np.zeros(np.shape(tensors[name].value))
+                tensors[name] = replace(tensors[name], bound=zero)
         expectations.append(StepExpectation(tensors))
         if number < len(answers):
             running_mean, running_var, d_running = _go_on_from(answers[number], tensors, d_running)

@@ -155,8 +155,7 @@ def test_reference_for_float64_is_exact_in_long_double(changes):
     conventions = Conventions(**changes)
     bits = np.finfo(np.longdouble).nmant + 1
     long_double = FloatFormat("longdouble", bits, -1022, 1023)
-    unit = long_double.unit_roundoff
-    precision = Precision(long_double, long_double, long_double, unit, conventions.summation)
+    precision = Precision(*[long_double] * 7, 0.0, conventions.summation)
     state = draw_state(rng, 2, np.float64)
     options = {"epsilon": 1e-3, "conventions": conventions, "channel_axis": -1}
     oracle = ExactLayer(state.values(), momentum=0.75, **options)
