@@ -149,6 +149,20 @@ class Conventions:
         },
         touches="dx",
     )
+    numbers: str = _convention(
+        "values",
+        "epsilon and momentum are held in",
+        {
+            "layer_dtype": "the layer's own dtype at least",
+            "float32": "float32, both, in a float64 layer too (ONNX, Paddle)",
+            "float32_momentum": "momentum in float32, epsilon in the layer's dtype (MXNet)",
+            "float32_weight": (
+                "the weight of the batch, 1 - momentum, in float32, epsilon in the layer's dtype "
+                "(tf.keras)"
+            ),
+        },
+        touches="y dx dgamma running_mean running_var",
+    )
     variance_algorithm: str = _convention(
         "bound",
         "variance is computed",
