@@ -183,9 +183,10 @@ class Conventions:
     )
     arithmetic: str = _convention(
         "bound",
-        "half precision is computed in",
+        "results on the way are rounded to",
         {
-            "widened": "float32 at least, and rounded once at the end",
+            "widened": "float32 at least, float64 in a float64 layer",
+            "float32": "float32, in a float64 layer too",
             "rounded_gradients": (
                 "float32, but the parts of dx are rounded to half precision before they are added"
             ),

@@ -71,6 +71,8 @@ class Precision:
         """Return the formats that a layer of the given dtype has under the conventions."""
         own, wide = FORMATS[dtype], accumulation_format(dtype)
         arithmetic = conventions.arithmetic
+        if arithmetic == "float32":
+            wide = FORMATS["float32"]
         from_start = arithmetic in ("rounded_steps", "input_dtype")
         from_moments = from_start or arithmetic == "rounded_normalization"
         statistics = {
@@ -92,8 +94,9 @@ class Precision:
 
     @property
     def moving(self) -> FloatFormat:
-        """The format in which the running statistics move: that of the moments where it is kept."""
-        return self.moments if self.statistics == self.output else self.sums
+        """The format in which the running statistics move: what keeps them, or the moments do."""
+        narrower = self.moments if self.statistics == self.output else self.sums
+        return min(narrower, self.statistics, key=lambda one: one.precision)
 
     def unit(self, of: FloatFormat) -> float:
         """Return the relative error of one rounding to a format, and of the reference beside it."""
