@@ -156,9 +156,8 @@ class Conventions:
             "layer_dtype": "the layer's own dtype at least",
             "float32": "float32, both, in a float64 layer too (ONNX, Paddle)",
             "float32_momentum": "momentum in float32, epsilon in the layer's dtype (MXNet)",
-            "float32_weight": (
-                "the weight of the batch, 1 - momentum, in float32, epsilon in the layer's dtype "
-                "(tf.keras)"
+            "float32_complement": (
+                "1 - momentum is held in float32, epsilon in the layer's dtype (tf.keras)"
             ),
         },
         touches="y dx dgamma running_mean running_var",

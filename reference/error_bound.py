@@ -4,8 +4,7 @@ No tolerance is chosen: each bound follows from the data of the case, the format
 standard model of floating-point arithmetic, fl(a op b) = (a op b)(1 + d) + e with |d| <= u and |e|
 at most the underflow unit (N. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed.
 2002, section 2.2). A sum of n terms carries g(n) = LAMBDA sqrt(n) u + OPERATIONS u relative to the
-sum of magnitudes (N. Higham and T. Mary, "A new approach to probabilistic rounding error analysis",
-SIAM J. Sci. Comput. 41(5), 2019, theorem 3.1), or n u where the convention says `sequential`.
+sum of magnitudes (`reference.sums` says why, and what a sequential sum errs beyond it).
 
 Symbols: u is the unit roundoff of the arithmetic plus the reference's own; d_NAME bounds the
 absolute error of NAME. Bounds are float64 whatever the reference's working dtype.
@@ -33,13 +32,7 @@ from .float_formats import (
     accumulation_format,
     reference_unit_roundoff,
 )
-
-LAMBDA = 2.0
-"""Confidence of the probabilistic sum bound; theorem 3.1 fails with probability 2 exp(-LAMBDA^2/2)
-a sum at worst, and far less for the blocked sums that frameworks really use."""
-
-OPERATIONS = 4.0
-"""Roundings a value passes between two sums: convert, subtract, multiply, add."""
+from .sums import OPERATIONS, SEQUENTIAL_MARGIN, growth, sequential_error
 
 CHANNEL = (1, 2)
 """The channel-major axes over which the running statistics are gathered, whatever normalises."""
@@ -94,9 +87,14 @@ class Precision:
 
     @property
     def moving(self) -> FloatFormat:
-        """The format in which the running statistics move: what keeps them, or the moments do."""
-        narrower = self.moments if self.statistics == self.output else self.sums
-        return min(narrower, self.statistics, key=lambda one: one.precision)
+        """The format in which the running statistics move.
+
+        Half-precision statistics move in float32 and are rounded once, unless the moments are
+        rounded too; float32 statistics of a float64 layer move in float32.
+        """
+        if self.statistics == self.output:
+            return self.moments
+        return min(self.sums, self.statistics, key=lambda one: one.precision)
 
     def unit(self, of: FloatFormat) -> float:
         """Return the relative error of one rounding to a format, and of the reference beside it."""
@@ -108,8 +106,13 @@ class Precision:
 
     def sum_error(self, count: int, terms: FloatFormat) -> float:
         """Return g(n), relative to the sum of magnitudes, for terms rounded to a format."""
-        growth = count if self.summation == "sequential" else LAMBDA * np.sqrt(count)
-        return growth * self.unit(self.sums) + OPERATIONS * self.unit(terms)
+        return growth(count) * self.unit(self.sums) + OPERATIONS * self.unit(terms)
+
+    def drift(self, terms: np.ndarray, axes: tuple[int, int]) -> np.ndarray | float:
+        """Bound what a sum of these very terms errs beyond g(n), by the convention `summation`."""
+        if self.summation != "sequential" or terms.size == 0:
+            return 0.0
+        return SEQUENTIAL_MARGIN * sequential_error(terms, axes, self.sums)
 
 
 @dataclass(frozen=True)
@@ -185,12 +188,16 @@ def backward_bound(
     """Bound dx, dgamma and dbeta; the arrays of the result are bounds."""
     conventions = forward.conventions
     u, c = precision.unit(precision.steps), OPERATIONS
-    dy = np.abs(channel_major(dy, forward.channel_axis, np.float64))
+    signed = channel_major(dy, forward.channel_axis, forward.x.dtype)
+    products = signed * forward.x_hat if precision.summation == "sequential" else signed
+    dy = np.abs(np.asarray(signed, np.float64))
     x_hat, s, scale = _f64(np.abs(forward.x_hat), forward.inverse_std, np.abs(forward.scale))
     per_channel = dy.shape[1] * dy.shape[2]
     g_channel = precision.sum_error(per_channel, precision.steps)
-    d_dbeta = g_channel * dy.sum(axis=(1, 2))
-    d_dgamma = (dy * (bound.x_hat + g_channel * (x_hat + bound.x_hat))).sum(axis=(1, 2))
+    tiny = precision.steps.underflow
+    d_dbeta = g_channel * dy.sum(axis=CHANNEL) + np.ravel(precision.drift(signed, CHANNEL))
+    d_dgamma = (dy * (bound.x_hat + g_channel * (x_hat + bound.x_hat))).sum(axis=CHANNEL)
+    d_dgamma += per_channel * tiny + np.ravel(precision.drift(products, CHANNEL))
     if conventions.scale == "ones":
         d_dgamma = np.zeros_like(d_dgamma)
 
@@ -201,13 +208,15 @@ def backward_bound(
         divisor = count
         if conventions.normalizing_variance == "unbiased":
             divisor = max(count - 1, 1)
+        factor = np.abs(scale)
         slope = np.asarray(root_slope(forward), np.float64) / divisor
         projection = slope * (g * x_hat).sum(axis=axes, keepdims=True)
         d_projection = g * (bound.x_hat + g_count * (x_hat + bound.x_hat))
-        d_projection = slope * d_projection.sum(axis=axes, keepdims=True)
+        d_projection = d_projection.sum(axis=axes, keepdims=True) + count * tiny
+        d_projection = slope * (d_projection + precision.drift(products * factor, axes))
         mean_g = g.mean(axis=axes, keepdims=True)
         d_bracket = bound.x_hat * projection + (x_hat + bound.x_hat) * d_projection
-        d_bracket += g_count * mean_g
+        d_bracket += g_count * mean_g + precision.drift(signed * factor, axes) / count
         parts = c * u + OPERATIONS * precision.beyond_steps(precision.parts)
         d_bracket += parts * (g + mean_g + x_hat * projection)
     else:
@@ -248,18 +257,22 @@ def _batch_statistics_bound(forward: Forward, precision: Precision, axes: tuple[
         return zero, zero
     x = np.asarray(forward.x, np.float64)
     g = precision.sum_error(count, precision.gathering)
+    one_pass = forward.conventions.variance_algorithm == "one_pass"
     mean = x.mean(axis=axes, keepdims=True)
     variance = np.square(x - mean).mean(axis=axes, keepdims=True)
     tiny = precision.gathering.underflow
     magnitude = np.abs(x).mean(axis=axes, keepdims=True)
-    d_mean = g * magnitude + u * np.abs(mean) + tiny
+    d_mean = g * magnitude + u * np.abs(mean) + tiny + precision.drift(forward.x, axes) / count
     overflows = magnitude * count > precision.sums.largest  # the sum may overflow: no claim
     d_mean = np.where(overflows, np.inf, d_mean)
     d_variance = (g + OPERATIONS * u) * (variance + d_mean**2) + d_mean**2 + tiny
+    if not one_pass:  # the squares are those of what the erring mean leaves
+        d_variance += precision.drift(np.square(np.abs(x - mean) + d_mean), axes) / count
     d_variance += g * np.abs(mean) * np.sqrt(variance)  # updating algorithms, Welford's, need it
     mean_square = variance + mean**2
-    if forward.conventions.variance_algorithm == "one_pass":
+    if one_pass:
         d_variance += 2 * g * mean_square + 2 * np.abs(mean) * d_mean
+        d_variance += precision.drift(np.square(forward.x), axes) / count
     overflows = mean_square * count > precision.sums.largest
     overflows |= np.square(x).max(axis=axes, keepdims=True) > precision.gathering.largest
     d_variance = np.where(overflows, np.inf, d_variance)  # squares may overflow: no claim

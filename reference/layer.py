@@ -62,8 +62,8 @@ def weight_of_batch(layer: Layer, conventions: Conventions) -> float:
     match conventions.numbers:
         case "float32" | "float32_momentum":
             return conventions.weight_of_batch(_float32(handed))
-        case "float32_weight":
-            return _float32(weight)
+        case "float32_complement":
+            return conventions.weight_of_batch(1.0 - _float32(1.0 - handed))
         case _:
             return weight
 

@@ -15,7 +15,7 @@ from reference.conventions import CANONICAL, CONVENTIONS, Conventions
 from reference.error_bound import Precision, backward_bound, forward_bound
 from reference.expected import expect
 from reference.float_formats import FloatFormat
-from reference.layer import Layer, Step
+from reference.layer import Layer, Step, epsilon_of, weight_of_batch
 from tests.exact_oracle import BITS, ExactLayer, as_fraction, certified_root
 
 STATE = ("gamma", "beta", "running_mean", "running_var")
@@ -157,9 +157,11 @@ def test_reference_for_float64_is_exact_in_long_double(changes):
     long_double = FloatFormat("longdouble", bits, -1022, 1023)
     precision = Precision(*[long_double] * 7, 0.0, conventions.summation)
     state = draw_state(rng, 2, np.float64)
-    options = {"epsilon": 1e-3, "conventions": conventions, "channel_axis": -1}
-    oracle = ExactLayer(state.values(), momentum=0.75, **options)
-    weight = conventions.weight_of_batch(0.75)
+    options = {"conventions": conventions, "channel_axis": -1}
+    oracle = ExactLayer(state.values(), epsilon=1e-3, momentum=0.7, **options)
+    handed = Layer(epsilon=1e-3, raw_momentum=0.7)
+    options["epsilon"] = epsilon_of(handed, conventions)
+    weight = weight_of_batch(handed, conventions)
     d_running = np.zeros(2), np.zeros(2)
     for batches_seen in range(3):
         x, dy = (draw_tensor(rng, (3, 2, 2), -1, dtype=np.float64) for _ in range(2))
