@@ -115,7 +115,7 @@ class Mutant:
         self.total_gradients = {}
 
     def rounded(self, values, *arithmetic):
-        """Return values as they are, or rounded to the layer's dtype in some kinds of arithmetic."""
+        """Return values as they are, or rounded to the layer's dtype in some arithmetic."""
         if self.knobs["arithmetic"] not in arithmetic:
             return values
         return values.astype(self.dtype).astype(self.work)
