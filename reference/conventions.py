@@ -180,6 +180,18 @@ class Conventions:
         },
         touches="y dx dgamma dbeta running_mean running_var",
     )
+    moving_average: str = _convention(
+        "bound",
+        "a running statistic is moved",
+        {
+            "weighted_sum": "as (1 - w) old + w batch, w being the weight of the batch",
+            "difference": (
+                "as old - w (old - batch), which leaves old's roundings where the batch is far "
+                "smaller (TensorFlow)"
+            ),
+        },
+        touches="y dx dgamma running_mean running_var",
+    )
     arithmetic: str = _convention(
         "bound",
         "results on the way are rounded to",

@@ -312,6 +312,8 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
         bound = history * d_old + abs(w) * d_new
         bound = bound + OPERATIONS * u * (history * old + abs(w) * new)
         bound = bound + momentum_error * (old + new)
+        if conventions.moving_average == "difference":
+            bound = bound + OPERATIONS * u * (old + new)
         bounds.append(_stored(bound, result, precision.statistics))
     return tuple(bounds)
 

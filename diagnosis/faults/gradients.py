@@ -8,8 +8,9 @@ from diagnosis.faults.fault import changed, fault, moved
 from reference.batch_norm import channel_major, from_channel_major
 from reference.conventions import Conventions
 from reference.expected import Expected, StepExpectation, expect
-from reference.float_formats import wider_dtype
+from reference.float_formats import FORMATS, wider_dtype
 from reference.layer import Step, axis_of, epsilon_of, trains
+from reference.sums import OPERATIONS
 
 
 def _has_gradients(step: Step, one: StepExpectation, conventions: Conventions) -> bool:
@@ -62,6 +63,33 @@ def dx_without_mean_term(layer, steps, conventions):
 def dx_without_variance_term(layer, steps, conventions):
     change = _gradient_fault(lambda dy, x_hat, factor: ("dx", factor * (dy - _mean(dy))))
     return change(layer, steps, conventions)
+
+
+@fault(
+    "the gradient of the variance is 2 x / n in place of 2 (x - mean) / n: of E[x^2] - E[x]^2, "
+    "with no gradient through E[x]",
+    "dx",
+)
+def variance_gradient_uncentred(layer, steps, conventions):
+    axis = axis_of(layer, conventions)
+    result = []
+    for step, one in zip(steps, expect(layer, steps, conventions), strict=False):
+        if _has_gradients(step, one, conventions):
+            _, dy, x_hat, factor = _gradient_parts(layer, step, one, conventions)
+            x = channel_major(step.x, axis, wider_dtype(layer.dtype))
+            inverse = 1 / np.sqrt(_mean(np.square(x - _mean(x))) + epsilon_of(layer, conventions))
+            value = factor * (dy - _mean(dy) - x * inverse * _mean(dy * x_hat))
+            value = from_channel_major(value, axis, step.x.shape)
+            # x in place of x - mean makes the terms, and so their roundings, that much larger
+            larger = from_channel_major(
+                np.abs(factor * x * inverse) * np.abs(_mean(np.abs(dy * x_hat))), axis, step.x.shape
+            )
+            near = moved(layer, one.tensors["dx"], value)
+            unit = FORMATS[layer.dtype].unit_roundoff
+            bound = near.bound + OPERATIONS * unit * np.asarray(larger, np.float64)
+            one = changed(one, dx=replace(near, bound=bound))
+        result.append(one)
+    return result
 
 
 @fault("dx lacks gamma", "dx")

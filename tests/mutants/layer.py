@@ -23,6 +23,7 @@ CORRECT = {
     "numbers": "layer_dtype",
     "variance_algorithm": "two_pass",
     "summation": "blocked",
+    "moving_average": "weighted_sum",
     "arithmetic": "widened",
     "statistics_dtype": "widened",
     "single_value": "beta",
@@ -209,6 +210,13 @@ class Mutant:
             return self.momentum / (1 - (1 - self.momentum) ** (self.batches + 1))
         return self.momentum
 
+    def moved(self, old, new, weight):
+        if self.knobs["moving_average"] == "weighted_sum":
+            return (1 - weight) * old + weight * new
+        narrow = np.float64 if self.layer.dtype == "float64" else np.float32
+        old, new, weight = old.astype(narrow), new.astype(narrow), narrow(weight)
+        return (old - (old - new) * weight).astype(self.work)
+
     def update(self, mean, variance, count):
         rule, fault = self.knobs["running_variance"], self.knobs["fault"]
         biased = rule == "biased" or (fault == "biased_for_even_counts" and count % 2 == 0)
@@ -221,8 +229,8 @@ class Mutant:
             statistic = statistic * np.nan
         for _ in range(2 if fault == "running_statistics_updated_twice" else 1):
             weight = self.weight()
-            self.mean = (1 - weight) * self.mean + weight * mean
-            self.var = (1 - weight) * self.var + weight * statistic
+            self.mean = self.moved(self.mean, mean, weight)
+            self.var = self.moved(self.var, statistic, weight)
             self.mean, self.var = (
                 vector.astype(self.kept).astype(self.work) for vector in (self.mean, self.var)
             )
@@ -323,7 +331,9 @@ class Mutant:
             rest = 0 * g
             if fault != "dx_without_mean_term":
                 rest = rest + mean_term
-            if fault != "dx_without_variance_term":
+            if fault == "variance_gradient_uncentred":
+                rest = rest + x * inverse * projection
+            elif fault != "dx_without_variance_term":
                 rest = rest + x_hat * projection
             dx = self.part(g * inverse) - self.part(rest * inverse)
         if fault == "dgamma_without_mean_term" and uses_batch:
