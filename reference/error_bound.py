@@ -15,23 +15,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .batch_norm import (
-    Forward,
-    Gradients,
-    channel_major,
-    from_channel_major,
-    inverse_std,
-    inverse_std_of_running,
-    root_slope,
-    running_statistic,
-    variance_for_running,
-)
+from .backward import Gradients, root_slope
+from .batch_norm import Forward
 from .conventions import Conventions
 from .float_formats import (
     FORMATS,
     FloatFormat,
     accumulation_format,
     reference_unit_roundoff,
+)
+from .layout import channel_major, from_channel_major
+from .running_statistics import (
+    inverse_std,
+    inverse_std_of_running,
+    running_statistic,
+    variance_for_running,
 )
 
 LAMBDA = 2.0

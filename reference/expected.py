@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .batch_norm import batch_norm, batch_norm_backward
+from .backward import batch_norm_backward
+from .batch_norm import batch_norm
 from .conventions import CANONICAL, Conventions
 from .error_bound import Precision, backward_bound, forward_bound, kept_error
 from .layer import Layer, Step, axis_of, epsilon_of, state_of, trains, weight_of_batch

@@ -10,7 +10,8 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from reference.batch_norm import batch_norm, batch_norm_backward
+from reference.backward import batch_norm_backward
+from reference.batch_norm import batch_norm
 from reference.conventions import CANONICAL, CONVENTIONS, Conventions
 from reference.error_bound import Precision, backward_bound, forward_bound
 from reference.expected import expect
