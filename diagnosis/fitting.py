@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from reference.batch_norm import channel_major
 from reference.conventions import Conventions
 from reference.expected import expect
 from reference.layer import Layer, Step, axis_of, trains
+from reference.layout import channel_major
 
 ROUND_NUMBERS = tuple(
     digit * 10.0**exponent for exponent in range(-12, 1) for digit in (1, 2, 5)

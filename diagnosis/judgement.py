@@ -122,12 +122,11 @@ def judge(
             verdict = "violates" if own_axis else "broken adapter"
             judgements.append(Judgement(verdict, "", number, detail=fault))
             break
-        for tensor in TENSORS:
-            if tensor in expectation.tensors and tensor in answer:
+        for tensor, expected in expectation.tensors.items():
+            if tensor in answer:
                 observed = np.asarray(answer[tensor])
-                expected = expectation.tensors[tensor]
                 judgements.append(_judge_tensor(number, tensor, observed, expected, alternatives))
-            elif tensor in expectation.tensors and tensor in answered.withheld:
+            elif tensor in answered.withheld:
                 detail = f"the framework does not give {tensor}"
                 judgements.append(Judgement("declined", tensor, number, detail=detail))
     else:
@@ -145,7 +144,8 @@ def malformed(
 ) -> str | None:
     """Say what is wrong with the form of an answer: a tensor missing, its shape or its dtype."""
     # A layer chooses what it keeps its state in; what that costs is told by the bounds.
-    valid = dict.fromkeys(TENSORS, (dtype, "float32")) | dict.fromkeys(("y", "dx", "x"), (dtype,))
+    own = dict.fromkeys(("y", "dx", *OPTIONAL), (dtype,))
+    valid: dict[str, tuple[str, ...]] = {**dict.fromkeys(TENSORS, (dtype, "float32")), **own}
     for tensor, expected in expectation.tensors.items():
         if tensor not in answer:
             if tensor in OPTIONAL or tensor in withheld:

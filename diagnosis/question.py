@@ -8,10 +8,10 @@ import numpy as np
 
 from diagnosis.judgement import Answered, error_over_bound
 from reference.conventions import Conventions
-from reference.error_bound import OPERATIONS
 from reference.expected import OPTIONAL, StepExpectation, expect
 from reference.float_formats import FORMATS
 from reference.layer import Layer, Step
+from reference.sums import OPERATIONS
 
 PART_SIZE = 8192
 """About how many elements the worst channels together may have; one channel is always taken."""

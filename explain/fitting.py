@@ -10,9 +10,11 @@ import numpy as np
 
 from explain.checks import RUNNING
 from explain.reading import Dump
-from reference.batch_norm import Forward, batch_norm, channel_major
+from reference.batch_norm import Forward, batch_norm
 from reference.conventions import Conventions
-from reference.error_bound import Precision, forward_bound
+from reference.error_bound import forward_bound
+from reference.layout import channel_major
+from reference.precision import Precision
 
 FUSED_EPSILON = 1.001e-5
 """The least epsilon of TensorFlow's fused kernel (tensorflow/python/ops/nn_impl.py)."""

@@ -14,105 +14,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .batch_norm import (
-    Forward,
-    Gradients,
-    channel_major,
-    from_channel_major,
+from .backward import Gradients, root_slope
+from .batch_norm import Forward
+from .float_formats import FORMATS, FloatFormat
+from .layout import CHANNEL, channel_major, column, from_channel_major
+from .precision import Precision
+from .running_statistics import (
     inverse_std,
     inverse_std_of_running,
-    root_slope,
     running_statistic,
     variance_for_running,
 )
-from .conventions import Conventions
-from .float_formats import (
-    FORMATS,
-    FloatFormat,
-    accumulation_format,
-    reference_unit_roundoff,
-)
-from .sums import OPERATIONS, SEQUENTIAL_MARGIN, growth, sequential_error
-
-CHANNEL = (1, 2)
-"""The channel-major axes over which the running statistics are gathered, whatever normalises."""
-
-
-@dataclass(frozen=True)
-class Precision:
-    """The formats of one layer: what each kind of result is rounded to.
-
-    `sums` is what sums are accumulated in, `gathering` what the results on the way to the batch's
-    mean and variance are rounded to, `moments` the mean and 1 / std before they normalise, `steps`
-    the results from there to the outputs, `parts` the parts of dx before they are added; `output`
-    and `statistics` are the formats of what is stored.
-    `reference_unit` is the reference's own unit roundoff, which every bound carries.
-    """
-
-    sums: FloatFormat
-    gathering: FloatFormat
-    steps: FloatFormat
-    moments: FloatFormat
-    parts: FloatFormat
-    output: FloatFormat
-    statistics: FloatFormat
-    reference_unit: float
-    summation: str
-
-    @classmethod
-    def of(cls, dtype: str, conventions: Conventions) -> "Precision":
-        """Return the formats that a layer of the given dtype has under the conventions."""
-        own, wide = FORMATS[dtype], accumulation_format(dtype)
-        arithmetic = conventions.arithmetic
-        if arithmetic == "float32":
-            wide = FORMATS["float32"]
-        from_start = arithmetic in ("rounded_steps", "input_dtype")
-        from_moments = from_start or arithmetic == "rounded_normalization"
-        statistics = {
-            "widened": wide,
-            "input_dtype": own,
-            "always_float32": FORMATS["float32"],
-        }[conventions.statistics_dtype]
-        return cls(
-            sums=own if arithmetic == "input_dtype" else wide,
-            gathering=own if from_start else wide,
-            steps=own if from_moments else wide,
-            moments=own if from_moments or arithmetic == "rounded_statistics" else wide,
-            parts=own if from_moments or arithmetic == "rounded_gradients" else wide,
-            output=own,
-            statistics=statistics,
-            reference_unit=reference_unit_roundoff(dtype),
-            summation=conventions.summation,
-        )
-
-    @property
-    def moving(self) -> FloatFormat:
-        """The format in which the running statistics move.
-
-        Half-precision statistics move in float32 and are rounded once, unless the moments are
-        rounded too; float32 statistics of a float64 layer move in float32.
-        """
-        if self.statistics == self.output:
-            return self.moments
-        return min(self.sums, self.statistics, key=lambda one: one.precision)
-
-    def unit(self, of: FloatFormat) -> float:
-        """Return the relative error of one rounding to a format, and of the reference beside it."""
-        return of.unit_roundoff + self.reference_unit
-
-    def beyond_steps(self, of: FloatFormat) -> float:
-        """Return the relative error of a rounding that the other steps do not have, or 0."""
-        return 0.0 if of == self.steps else self.unit(of)
-
-    def sum_error(self, count: int, terms: FloatFormat) -> float:
-        """Return g(n), relative to the sum of magnitudes, for terms rounded to a format."""
-        return growth(count) * self.unit(self.sums) + OPERATIONS * self.unit(terms)
-
-    def drift(self, terms: np.ndarray, axes: tuple[int, int]) -> np.ndarray | float:
-        """Bound what a sum of these very terms errs beyond g(n), by the convention `summation`."""
-        if self.summation != "sequential" or terms.size == 0:
-            return 0.0
-        return SEQUENTIAL_MARGIN * sequential_error(terms, axes, self.sums)
+from .sums import OPERATIONS
 
 
 @dataclass(frozen=True)
@@ -291,7 +204,7 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
         whole = variance_for_running(variance, count, epsilon, conventions)
         return running_statistic(whole, epsilon, conventions)
 
-    batch_variance = np.square(forward.x - _column(forward.batch_mean)).mean(axis=CHANNEL)
+    batch_variance = np.square(forward.x - column(forward.batch_mean)).mean(axis=CHANNEL)
     d_statistic = _spread(batch_variance, d_batch_variance.ravel(), kept)
     statistic = np.abs(np.asarray(forward.batch_statistic, np.float64))
     u = precision.unit(precision.moving)
@@ -338,7 +251,3 @@ def _spread(value: np.ndarray, d_value: np.ndarray, function) -> np.ndarray:
 def _ratio(d_value: np.ndarray, value: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(value > 0, d_value / value, 0.0)
-
-
-def _column(vector: np.ndarray) -> np.ndarray:
-    return np.asarray(vector)[:, None, None]

@@ -5,15 +5,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .batch_norm import batch_norm, batch_norm_backward
+from .backward import batch_norm_backward
+from .batch_norm import batch_norm
 from .conventions import CANONICAL, Conventions
-from .error_bound import Precision, backward_bound, forward_bound, kept_error
+from .error_bound import backward_bound, forward_bound, kept_error
 from .layer import Layer, Step, axis_of, epsilon_of, state_of, trains, weight_of_batch
+from .precision import Precision
 from .scale import backward_scale, forward_scale
 
 TENSORS = ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var", "x")
-OPTIONAL = ("x",)
-"""Tensors that an adapter may leave out: x, the input as it is after the call."""
+OPTIONAL = ("x", "dy", "gamma", "beta", "previous_mean", "previous_var")
+"""Inputs, as they are after the call: an answer has those that a layer could or did write into.
+
+`previous_mean` and `previous_var` are the running statistics as they were handed to the layer.
+"""
 
 FORMULAS = {
     "y": "y = γ (x − μ) / √(σ² + ε) + β",
@@ -22,7 +27,7 @@ FORMULAS = {
     "dbeta": "dβ = Σ dy",
     "running_mean": "running_mean ← (1 − m) · running_mean + m · μ",
     "running_var": "running_var ← (1 − m) · running_var + m · σ² · n/(n − 1)",
-    "x": "x stays what it was",
+    **{name: f"{name} stays what it was" for name in OPTIONAL},
 }
 """The canonical formula of each tensor; m is the weight of the new batch."""
 
@@ -110,7 +115,7 @@ def expect(
         tensors["running_var"] = Expected(
             np.asarray(running_var, wide), d_running[1], scale["running_var"]
         )
-        tensors["x"] = Expected(step.x.astype(forward.y.dtype), np.zeros(step.x.shape))
+        tensors |= _inputs(layer, step)
         for name in exact:
             if name in tensors and not _rounds(name, conventions):
                 zero = np.zeros(np.shape(tensors[name].value))
@@ -155,6 +160,16 @@ def relevant(conventions: Conventions, layer: Layer, steps: Sequence[Step]) -> C
     if all(step.x.size > step.x.shape[axis] for step in steps):
         idle.add("single_value")
     return conventions.but(**{name: getattr(CANONICAL, name) for name in idle})
+
+
+def _inputs(layer: Layer, step: Step) -> dict[str, Expected]:
+    """Return what goes in, which a layer must leave as it is."""
+    arrays = (step.x, step.dy, layer.gamma, layer.beta, layer.running_mean, layer.running_var)
+    return {
+        name: Expected(array, np.broadcast_to(0.0, array.shape))
+        for name, array in zip(OPTIONAL, arrays, strict=True)
+        if array is not None
+    }
 
 
 def _rounds(tensor: str, conventions: Conventions) -> bool:

@@ -7,7 +7,8 @@ right by that. The yardstick of x_hat is one standard deviation, 1, or more wher
 
 import numpy as np
 
-from .batch_norm import Forward, channel_major
+from .batch_norm import Forward
+from .layout import channel_major
 
 
 def forward_scale(forward: Forward) -> dict[str, np.ndarray]:

@@ -24,8 +24,6 @@ SHARES = (1, 2, 3, 4, 8)
 SEQUENTIAL_MARGIN = 2.0
 """Times the error of the repeated sum: other blocks and lanes err by less, or a little more."""
 
-_ACCUMULATORS = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
-
 
 def growth(count: int) -> float:
     """Return by how many roundings a sum of so many terms can be off, of the sum of magnitudes."""
@@ -39,13 +37,18 @@ def sequential_error(terms: np.ndarray, axes: tuple[int, int], sums: FloatFormat
     which a framework walks through them and of the `SHARES` in which threads divide them, with the
     reduced axes kept, float64.
     """
+    if sums.precision < np.finfo(np.float32).nmant + 1:  # half precision: what cannot be exceeded
+        count = terms.shape[axes[0]] * terms.shape[axes[1]]
+        total = np.abs(np.asarray(terms, np.float64)).sum(axis=axes, keepdims=True)
+        return count * sums.unit_roundoff * total
+    dtype = np.float64 if sums.name == "float64" else np.float32
     kept = ({0, 1, 2} - set(axes)).pop()
     walk = np.moveaxis(terms, kept, 0)
     walks = [walk] if 1 in walk.shape[1:] else [walk, np.swapaxes(walk, 1, 2)]
     worst = np.zeros(len(walk))
     for flat in (one.reshape(len(one), -1) for one in walks):
         for shares in SHARES:
-            worst = np.maximum(worst, _error_in_shares(flat, shares, _accumulator(sums)))
+            worst = np.maximum(worst, _error_in_shares(flat, shares, dtype))
     shape = [1, 1, 1]
     shape[kept] = len(worst)
     return worst.reshape(shape)
@@ -62,11 +65,3 @@ def _error_in_shares(flat: np.ndarray, shares: int, dtype) -> np.ndarray:
         added = np.add.accumulate(parts.astype(dtype), axis=2)[:, :, -1].astype(flat.dtype)
         error = np.abs(np.asarray((added - parts.sum(axis=2)).sum(axis=1), np.float64))
     return np.where(np.isnan(error), np.inf, error)
-
-
-def _accumulator(sums: FloatFormat) -> type:
-    if sums.name in _ACCUMULATORS:
-        return _ACCUMULATORS[sums.name]
-    import ml_dtypes
-
-    return ml_dtypes.bfloat16

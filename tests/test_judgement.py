@@ -42,7 +42,7 @@ def test_a_perfect_layer_conforms():
     """Every tensor of every step conforms, and errors stay below one bound."""
     judged = verdicts(answer_of(CANONICAL))
     assert {one.verdict for one in judged.values()} == {"conforms"}
-    assert len(judged) == 11  # six tensors, three in inference, and the input after each call
+    assert len(judged) == 9 + 11  # six tensors, three in inference, and the inputs after each call
 
 
 def test_a_declared_convention_differs_and_is_named():

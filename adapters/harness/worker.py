@@ -15,9 +15,10 @@ import time
 import traceback
 
 from adapters.harness import wire
+from adapters.harness.inputs import Inputs
 from adapters.harness.lifeline import die_with_parent
 from adapters.harness.loading import load
-from adapters.harness.protocol import Declined, Layer, Step
+from adapters.harness.protocol import Declined, Layer
 
 PLAIN_SHAPE = (4, 3, 5, 5)  # the layer whose conventions the hello tells: float32 images
 
@@ -67,14 +68,14 @@ def greet(path):
 
 def answer(adapter, request):
     """Run one case: the tensors of each step, and the way it ended if it ended early."""
-    layer = Layer(**request["layer"])
-    steps = [Step(**step) for step in request["steps"]]
+    inputs = Inputs(request)
+    layer, steps = inputs.layer, inputs.steps
     reply = {"kind": "answer", "id": request["id"], "steps": [], "ended": None}
     start = time.perf_counter()
     try:
         reply["conventions"] = adapter.conventions(layer, tuple(steps[0].x.shape))
-        for tensors in adapter.run(layer, steps):
-            reply["steps"].append(tensors)
+        for number, tensors in enumerate(adapter.run(layer, steps)):
+            reply["steps"].append(inputs.answer(number, tensors))
     except Declined as error:
         reply["ended"] = {"how": "declined", "message": str(error)}
     except Exception as error:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reference.conventions import Conventions
-from reference.error_bound import OPERATIONS
 from reference.expected import Expected, StepExpectation
 from reference.float_formats import FORMATS
 from reference.layer import Layer, Step, axis_of, state_of
+from reference.sums import OPERATIONS
 
 Expectations = list[StepExpectation]
 

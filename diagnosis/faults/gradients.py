@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from diagnosis.faults.fault import changed, fault, moved
-from reference.batch_norm import channel_major, from_channel_major
 from reference.conventions import Conventions
 from reference.expected import Expected, StepExpectation, expect
 from reference.float_formats import FORMATS, wider_dtype
 from reference.layer import Step, axis_of, epsilon_of, trains
+from reference.layout import channel_major, from_channel_major
 from reference.sums import OPERATIONS
 
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from diagnosis.faults.fault import changed, fault, with_state
-from reference.batch_norm import channel_major
 from reference.expected import Expected, StepExpectation, expect
 from reference.float_formats import wider_dtype
 from reference.layer import axis_of, trains
+from reference.layout import channel_major
 
 
 @fault("running mean and running variance are swapped", "y dx dgamma running_mean running_var")
