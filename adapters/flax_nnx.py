@@ -61,7 +61,7 @@ def conventions(layer, shape):
     }
     if layer.is_half:
         # Variables, the statistics too, are cast to dtype before the layer computes with them.
-        declared["arithmetic"] = ("input_dtype", f"{DOCS}: promote_dtype")
+        declared["arithmetic"] = ("rounded_normalization", f"{DOCS}: promote_dtype")
     if layer.dtype == "float64" and hasattr(nnx.Variable, "set_value"):
         # Before Flax 0.12 an update could change a variable's dtype.
         declared["statistics_dtype"] = ("always_float32", f"{SOURCE}, BatchNorm.__init__")

@@ -65,7 +65,7 @@ def conventions(layer, shape):
         source = "keras/utils/theano_utils.py, sharedX: dtype=theano.config.floatX"
         declared["statistics_dtype"] = ("input_dtype", source)
         source = "theano/scalar/basic.py, upcast_out: what is made of float16 is float16"
-        declared["arithmetic"] = ("input_dtype", source)
+        declared["arithmetic"] = ("rounded_steps", source)
     return declared
 
 

@@ -38,7 +38,7 @@ def conventions(layer, shape):
     }
     if layer.is_half:
         # Every operation of the layer answers in the dtype of its arrays.
-        declared["arithmetic"] = ("input_dtype", f"{SOURCE}.__call__: plain operations on arrays")
+        declared["arithmetic"] = ("rounded_steps", f"{SOURCE}.__call__: plain operations on arrays")
         declared["statistics_dtype"] = ("input_dtype", "mlx/nn/layers/base.py, Module.set_dtype")
     return declared
 

@@ -36,7 +36,7 @@ def hello():
 def conventions(layer, shape):
     declared = standard_conventions(layer)
     if layer.is_half:
-        declared["arithmetic"] = ("input_dtype", f"{SOURCE}: NumPy, in the dtype of X")
+        declared["arithmetic"] = ("rounded_steps", f"{SOURCE}: NumPy, in the dtype of X")
     return declared
 
 
@@ -48,6 +48,8 @@ def standard_conventions(layer):
         "bare_call": ("infers", f"{DOCS}: training_mode is 0 by default"),
         "empty_batch": ("nan", f"{DOCS}: ReduceMean, of an empty set undefined; it is NaN"),
     }
+    if layer.dtype == "float64":
+        declared["numbers"] = ("float32", f"{DOCS}: epsilon and momentum are of the type float")
     if layer.is_half:
         declared["statistics_dtype"] = ("input_dtype", f"{DOCS}: T2, here the type T of X")
     return declared

@@ -43,11 +43,13 @@ def conventions(layer, shape):
     declared = {
         "running_variance": ("biased", f"{MOMENTS}: sample variance, not unbiased variance"),
         "momentum_meaning": ("weight_of_history", f"{AVERAGE}: decay"),
+        "moving_average": ("difference", f"{AVERAGE}: shadow -= (1 - decay) (shadow - variable)"),
         "empty_batch": ("nan", "tf.reduce_mean of no values is NaN"),
     }
     if layer.is_half:
         kept = f"{MOMENTS}: mean and variance have the dtype of x"
-        declared["statistics_dtype"] = declared["arithmetic"] = ("input_dtype", kept)
+        declared["arithmetic"] = ("rounded_steps", kept)
+        declared["statistics_dtype"] = ("input_dtype", kept)
     return declared
 
 
