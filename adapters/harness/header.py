@@ -39,7 +39,8 @@ class Implementation:
     """One adapter: a file, and what its header says. `specifier` asks for another version.
 
     `exclude_newer` is a date: with the pins of the header it makes an environment that can be built
-    again. It goes with versions that the header names only.
+    again. It goes with versions that the header names only. `lock` is the file that names what is
+    installed, hash by hash, where that was asked for.
 
     One without a header has no environment of its own: it runs in the interpreter of the suite. One
     with a `fault` cannot be run; the fault says why, in one line.
@@ -56,6 +57,7 @@ class Implementation:
     older: tuple[Older, ...] = ()
     exclude_newer: str = ""
     specifier: str = ""
+    lock: Path | None = None
     has_environment: bool = True
     fault: str = ""
 
