@@ -26,12 +26,19 @@ from adapters.harness.header import Implementation
 
 CACHE_VARIABLE = "BATCHNORM_CONFORMANCE_CACHE"
 CHECK_LIMIT = 120.0
+AFRESH = "--no-cache"
+"""Nothing from uv's cache: a file there is the same as in the environments, by a hard link."""
 
 # What an environment says of itself: the first file that is not as it was installed.
 CHECK = """\
 import importlib.metadata, os, sys
 for name in sys.argv[1:]:
-    importlib.metadata.version(name)
+    try:
+        files = importlib.metadata.files(name)
+    except importlib.metadata.PackageNotFoundError:
+        files = None
+    if not files:
+        sys.exit(f"{name} is not there")
 for found in importlib.metadata.distributions():
     for file in found.files or ():
         path = str(file.locate())
@@ -129,7 +136,7 @@ def mend(
     Raises EnvironmentFailed.
     """
     folder = environment_folder(one)
-    return _build_where(lambda: _damage(one, folder), one, folder, announce, stopped)
+    return _build_where(lambda: _damage(one, folder), one, folder, announce, stopped, AFRESH)
 
 
 def _damage(one: Implementation, folder: Path) -> str:
@@ -154,7 +161,7 @@ def _damage(one: Implementation, folder: Path) -> str:
 
 
 def _build_where(
-    why: Callable[[], str], one: Implementation, folder: Path, announce, stopped
+    why: Callable[[], str], one: Implementation, folder: Path, announce, stopped, *more: str
 ) -> bool:
     """Build an environment where there is a reason, and say whether there was."""
     if not why():
@@ -169,7 +176,7 @@ def _build_where(
                 trust.clear(folder)
                 wanted = ", ".join(one.dependencies)
                 announce(f"building the environment of {one.label}{again or f': {wanted}'}")
-                _build(one, folder, stopped)
+                _build(one, folder, stopped, *more)
                 announce(f"built the environment of {one.label}")
     except trust.Strange as error:
         raise EnvironmentFailed(
@@ -185,7 +192,7 @@ def _build_where(
 
 @contextlib.contextmanager
 def _locked(folder: Path, stopped: threading.Event):
-    lock = filelock.FileLock(f"{folder}.lock")
+    lock = filelock.FileLock(f"{folder}.lock", mode=0o644)
     while True:
         try:
             lock.acquire(timeout=uv.POLL)
@@ -199,11 +206,11 @@ def _locked(folder: Path, stopped: threading.Event):
         lock.release()
 
 
-def _build(one: Implementation, folder: Path, stopped: threading.Event) -> None:
+def _build(one: Implementation, folder: Path, stopped: threading.Event, *more: str) -> None:
     trust.mark(folder, built=False)
     log_path = folder.with_suffix(".log")
     try:
-        commands = _commands(one, folder)
+        commands = _commands(one, folder, *more)
     except LookupError as error:
         raise EnvironmentFailed(f"{error}, or give your own with --python NAME=PATH") from None
     with open(log_path, "w+", encoding="utf-8", errors="replace", opener=trust.opener) as log:
@@ -225,15 +232,15 @@ def _build(one: Implementation, folder: Path, stopped: threading.Event) -> None:
     trust.mark(folder, built=True, dependencies=one.dependencies, python=python_of(one))
 
 
-def _commands(one: Implementation, folder: Path) -> list[list[str]]:
-    """Return what builds an environment. Raises LookupError where there is no uv."""
+def _commands(one: Implementation, folder: Path, *more: str) -> list[list[str]]:
+    """Return what builds an environment, with more words for uv pip install. Raises LookupError."""
     # The running Python where the header allows it, so that nothing is downloaded.
     running = python_of(one) != one.requires_python
     python = sys.executable if running else one.requires_python
     commands = [
         uv.command("venv", "--allow-existing", "--no-project", "--python", python, str(folder))
     ]
-    install = ["pip", "install", "--python", str(interpreter_in(folder))]
+    install = ["pip", "install", "--python", str(interpreter_in(folder)), *more]
     if one.lock:
         commands.append(uv.command(*install, "--require-hashes", "--requirements", str(one.lock)))
     elif one.dependencies:

@@ -5,9 +5,10 @@ Runs in the framework's own interpreter, and reads nothing but the system's own 
 
 import os
 import platform
+import re
 
-INSTRUCTIONS = ("avx", "amx", "fma", "f16c", "sse4", "asimd", "sve", "sme", "bf16", "i8mm")
-"""What kernels choose themselves by begins so: on x86-64, and on ARM."""
+INSTRUCTIONS = re.compile(r"(sse4_|avx|amx|asimd|sve)\w*|fma|f16c|bf16|i8mm|sme2?")
+"""What kernels choose themselves by, on x86-64 and on ARM."""
 
 LIMITS = (
     "ATEN_CPU_CAPABILITY",
@@ -23,15 +24,19 @@ LIMITS = (
 """The user's settings that choose other kernels than the processor's own; they are passed on."""
 
 
-def facts(threads):
-    """Return the machine of this process: `threads` is what the framework says of them, or None."""
+def facts(reported):
+    """Return the machine of this process.
+
+    `threads` is the number that the harness gave it; `reported`, what the framework says of it.
+    """
     cpu, instructions = _processor()
     return {
         "cpu": cpu,
-        "instructions": [name for name in instructions if name.startswith(INSTRUCTIONS)],
+        "instructions": [name for name in instructions if INSTRUCTIONS.fullmatch(name)],
         "limits": {name: os.environ[name] for name in LIMITS if os.environ.get(name)},
         "cores": _cores(),
-        "threads": threads,
+        "threads": int(os.environ["OMP_NUM_THREADS"]),
+        "threads_reported": reported,
     }
 
 

@@ -57,9 +57,7 @@ def doubt(folder: Path) -> str:
     The folder, its mark, its programs, and the folder around it belong to this user or to the
     system's, and nobody else may write there.
     """
-    for path in (folder.parent, folder, folder / MARKER, folder / "bin"):
-        if not os.path.lexists(path):
-            continue
+    for path in _decisive(folder):
         if not _is_own(path):
             return f"{path} belongs to another user"
         mode = path.lstat().st_mode
@@ -78,7 +76,7 @@ def clear(folder: Path) -> None:
         return
     if folder.is_symlink() or not folder.is_dir():
         raise Strange(f"{folder} is no folder")
-    for path in (folder.parent, folder):
+    for path in _decisive(folder):
         if not _is_own(path):
             raise Strange(f"{path} belongs to another user")
     if not marked(folder) and any(folder.iterdir()):
@@ -99,6 +97,12 @@ def close(folder: Path) -> None:
     mode = stat.S_IMODE(folder.stat().st_mode)
     if mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
         folder.chmod(mode & ~(stat.S_IWGRP | stat.S_IWOTH))
+
+
+def _decisive(folder: Path) -> list[Path]:
+    """Return what decides what a folder runs, as far as it is there."""
+    paths = (folder.parent, folder, folder / MARKER, folder / "bin")
+    return list(filter(os.path.lexists, paths))
 
 
 def _is_own(path: Path) -> bool:

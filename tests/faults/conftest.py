@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 
+from adapters.harness import environments, header, uv
 from adapters.harness.conversation import Settings
 from adapters.harness.host import Host
 from tests.faults.driving import (
@@ -18,6 +19,7 @@ from tests.faults.driving import (
 )
 from tests.faults.driving import request as request_of
 from tests.faults.miniature import FAULT
+from tests.faults.wheelhouse import make_wheel
 
 
 @pytest.fixture
@@ -28,6 +30,36 @@ def token(monkeypatch):
     yield mark
     left = [pid for pid in processes_with(mark) if not ends_within(pid, 5.0)]
     assert not left, f"processes {left} are left behind"
+
+
+NEEDS_NOTHING = """\
+# /// script
+# requires-python = ">=3.11"
+# dependencies = []
+# ///
+"""
+
+
+@pytest.fixture
+def tiny(token, tmp_path, monkeypatch):
+    """An implementation whose environment is built in a moment: it depends on nothing."""
+    monkeypatch.setenv(environments.CACHE_VARIABLE, str(tmp_path / "cache"))
+    path = tmp_path / "tiny.py"
+    path.write_text(NEEDS_NOTHING)
+    return header.read_header(path)
+
+
+@pytest.fixture
+def wheels(tmp_path, monkeypatch):
+    """A folder with one package, and no other place to install from."""
+    for name in uv.FROM_PIP:
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "wheels"
+    make_wheel(folder)
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    return folder
 
 
 @pytest.fixture

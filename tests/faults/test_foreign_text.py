@@ -54,7 +54,7 @@ def test_what_a_hello_says(strike):
     outcome = strike("malicious", "escapes_in_hello")
     check_visible(outcome.hello, text.LONGEST_LINE)
     assert outcome.hello["devices"] == ["cpu", f"gpu{ESCAPED} "]
-    assert outcome.hello["machine"]["threads"] == f"{ESCAPED} "
+    assert outcome.hello["machine"]["threads_reported"] == f"{ESCAPED} "
     check_own_answer(request("a"), outcome.observations["a"])
     check_visible(outcome.observations["a"].conventions, text.LONGEST_LINE)
 

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import socket
 import sys
 import time
 
@@ -14,6 +15,7 @@ from tests.faults.miniature import answers_pipe, conventions, fault, sound, stri
 __all__ = ["conventions", "hello", "run"]
 
 TRACES = "MINIATURE_TRACES"
+SOCKET = "MINIATURE_SOCKET"
 
 
 def killed_once(place):
@@ -140,6 +142,14 @@ def children_share(layer, steps):
                 signal.pause()
     time.sleep(1.0)
     yield from sound(layer, steps)
+
+
+def hand_the_pipe_on(layer, steps):
+    """Die, and leave the answers' pipe with a process that was here before."""
+    with socket.socket(socket.AF_UNIX) as to_holder:
+        to_holder.connect(os.environ[SOCKET])
+        socket.send_fds(to_holder, [b"!"], [answers_pipe()])
+    os._exit(9)
 
 
 def fork_and_answer(layer, steps):
