@@ -52,6 +52,8 @@ def encode(message):
         if depth > DEEPEST:
             raise WireError(f"cannot be sent: it is nested more than {DEEPEST} deep")
         if isinstance(value, dict):
+            if "$array" in value:
+                raise WireError("cannot be sent: '$array' is no name")
             return {cut(str(key)): pack(item, depth + 1) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [pack(item, depth + 1) for item in value]

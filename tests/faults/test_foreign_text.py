@@ -4,26 +4,9 @@ import pytest
 
 from adapters.harness import text
 from tests.faults.driving import check_own_answer, request
+from tests.faults.fuzzing import check_visible
 
 ESCAPED = r"\x1b]0;owned\x07\x1b[2J\u202e\udcff\x9b31m"
-
-
-def texts_in(value):
-    """Yield every text within what came through the door."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name, one in value.items():
-            yield from (*texts_in(name), *texts_in(one))
-    elif isinstance(value, (list, tuple, frozenset)):
-        for one in value:
-            yield from texts_in(one)
-
-
-def check_visible(value, longest=text.LONGEST_LOG):
-    for found in texts_in(value):
-        assert found.replace("\n", "").replace("\t", "").isprintable(), repr(found)
-        assert len(found) <= longest
 
 
 @pytest.mark.parametrize(
