@@ -202,13 +202,12 @@ def _settings(options, is_worker: bool) -> Settings:
         if value is not None and not value > 0:
             raise registry.UsageError(f"--{name.replace('_', '-')} {value}: more than 0, please")
     limit = options.memory_limit
-    # A worker of -n learns only one by one which cases are its own: it runs none ahead.
-    window = {"window": 0} if is_worker else {}
     return Settings(
         deadline=options.deadline,
         memory_limit=int(machine_memory() * SHARE) if limit is None else limit * 2**20,
         smoke=SMOKE,
-        **window,
+        # A worker of -n learns only one by one which cases are its own: it runs none ahead.
+        window=0 if is_worker else Settings.window,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.harness import environments
+from adapters.harness import environments, trust
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "add-an-implementation.md"
@@ -92,7 +92,7 @@ def test_environments_that_nobody_asks_for_are_pruned(tmp_path, monkeypatch):
     for folder in (ours, stray):
         folder.mkdir(parents=True)
         (folder / "package.py").write_bytes(bytes(3 * 2**20))
-        (folder / environments.MARKER).write_text("{}")
+        trust.mark(folder, built=True)
         folder.with_suffix(".log").write_text("")
     listed = adapters("environments")
     assert listed.returncode == 0

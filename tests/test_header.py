@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.harness import environments, registry
+from adapters.harness import environments, registry, uv
 from adapters.harness.header import read_header
 
 GOOD = """\
@@ -151,4 +151,4 @@ def test_several_specifiers_at_once(tmp_path, wish, labels):
 )
 def test_uvs_reason_in_one_line(told, line):
     """The error and the first causes, whatever the lines are wrapped to."""
-    assert environments.reason(told) == line
+    assert uv.reason(told) == line
