@@ -1,4 +1,4 @@
-"""`python -m reference explain` as the user's tool: two dumps, JSON for machines, help."""
+"""`python -m conformance explain` as the user's tool: two dumps, JSON for machines, help."""
 
 import json
 
