@@ -1,10 +1,11 @@
 """Write the parts of the documentation that are tables of what the code holds.
 
-`python -m docs.generate` rewrites docs/conventions.md; a test says when it is stale.
+`python -m docs.generate` rewrites every page of `PAGES`; a test says when one is stale.
 """
 
 from pathlib import Path
 
+from benchmarks.harness.page import page as benchmarks_page
 from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS
 
 FOLDER = Path(__file__).parent
@@ -43,7 +44,11 @@ def conventions_page() -> str:
     return "\n".join(lines).replace("|mean|", "\\|mean\\|") + "\n"
 
 
-PAGES = {"conventions.md": conventions_page}
+PAGES = {
+    "benchmarks.md": benchmarks_page,
+    "conventions.md": conventions_page,
+}
+"""Each generated page of this folder, with the function that returns its text."""
 
 
 def main() -> None:
