@@ -46,8 +46,15 @@ def test_each_command_teaches(name):
     """Its help says what it does, each option's meaning, examples that it takes, the statuses."""
     done = conformance(name, "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    for part in (f"usage: python -m conformance {name} ", "examples:\n", "exit status: 0"):
-        assert part in done.stdout
+    parts = (
+        f"usage: python -m conformance {name} ",
+        "\noptions:\n",
+        "\nexamples:\n",
+        "\nexit status",
+    )
+    places = [done.stdout.index(part) for part in parts]
+    assert places == sorted(places)
+    assert done.stdout.count("examples:") == 1
     for action in parser_of(name, module_of(name))._actions:
         assert action.help, action.dest
 
@@ -59,6 +66,18 @@ def test_an_unknown_option_is_one_line(name):
     assert line.startswith(f"python -m conformance {name}: ")
     assert "--no-such-option" in line
     assert line.endswith(f"python -m conformance {name} --help teaches\n")
+
+
+def test_options_are_taken_in_full_only():
+    """An abbreviation that works today would mean another option tomorrow."""
+    assert "unrecognized arguments: --jso" in one_line(conformance("cases", "--jso"))
+
+
+@pytest.mark.parametrize("name", ["report", "changes"])
+def test_a_folder_without_records_is_one_line(name, tmp_path):
+    """It names the folder; status 2."""
+    line = one_line(conformance(name, tmp_path))
+    assert line.startswith(f"python -m conformance {name}: ") and str(tmp_path) in line
 
 
 @pytest.mark.parametrize(
@@ -84,6 +103,9 @@ def test_it_starts_from_any_folder(tmp_path):
     assert f"  python {door} COMMAND" not in done.stdout
     assert f"usage: python {door} COMMAND" in done.stdout
     assert f"python {door} explain dump.npz" in done.stdout
+    assert (
+        "-m conformance" not in done.stdout + python(door, "cases", "--help", cwd=tmp_path).stdout
+    )
     assert python(door, "cases", cwd=tmp_path).stdout == conformance("cases").stdout
     line = one_line(python(door, "report", "nothing", cwd=tmp_path))
     assert line.startswith(f"python {door} report: nothing")
