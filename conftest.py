@@ -40,7 +40,11 @@ def pytest_addoption(parser):
     add("--device", metavar="NAME", help="cpu, cuda, … or 'all' (default: each one's first)")
     add("--mode", metavar="NAME", help="eager, jit, … or 'all' (default: each one's first)")
     add("--dtype", metavar="NAME[,NAME]", help=f"only cases of: {', '.join(DTYPES)}")
-    add("--case", metavar="ID[,ID]", help="only these cases; `pytest --collect-only -q` lists them")
+    add(
+        "--case",
+        metavar="ID[,ID]",
+        help="only these cases; `python -m conformance cases` lists them",
+    )
     add(
         "--python",
         action="append",

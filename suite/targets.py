@@ -8,14 +8,14 @@ from adapters.harness.header import Implementation
 TITLES = ("implementation", "version", "devices", "modes", "environment", "state")
 
 
-def rows_of(chosen: Iterable[Implementation]) -> list[dict[str, str]]:
+def rows_of(chosen: Iterable[Implementation]) -> list[dict[str, str | tuple[str, ...]]]:
     """Return what is told of each implementation, by the titles of the table."""
     cells = (
         (
             one.label,
             f"{one.package} {one.pinned_version}",
-            " ".join(one.devices),
-            " ".join(one.modes),
+            one.devices,
+            one.modes,
             str(environments.environment_folder(one)),
             "built" if environments.is_built(one) else "not built",
         )
@@ -24,9 +24,12 @@ def rows_of(chosen: Iterable[Implementation]) -> list[dict[str, str]]:
     return [dict(zip(TITLES, row, strict=True)) for row in cells]
 
 
-def table_of(rows: list[dict[str, str]]) -> str:
+def table_of(rows: list[dict[str, str | tuple[str, ...]]]) -> str:
     """Return the rows under their titles, in columns."""
-    lines = [TITLES, *(tuple(row.values()) for row in rows)]
+    lines = [TITLES] + [
+        tuple(cell if isinstance(cell, str) else " ".join(cell) for cell in row.values())
+        for row in rows
+    ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import FOLDER, PAGES
+from docs.generate import FOLDER, PAGES, README, with_parts
 from tests.documented_commands import NotThere, check, commands_in
 from tests.test_architecture import MAY_IMPORT
 
@@ -36,6 +36,13 @@ def test_generated_pages_are_fresh(name):
     assert (FOLDER / name).read_text(encoding="utf-8") == PAGES[name](), stale
 
 
+def test_generated_parts_of_the_readme_are_fresh():
+    """The table of the verdicts is the enumeration's, and is written again where it is not."""
+    text = README.read_text(encoding="utf-8")
+    assert text == with_parts(text), "README.md is stale: run python -m docs.generate"
+    assert with_parts(text.replace("| `violates` |", "| `fails` |")) == text
+
+
 @pytest.mark.parametrize("path", TEXTS, ids=name_of)
 def test_links_lead_somewhere(path):
     """Every relative link and every path in backticks exists."""
@@ -60,7 +67,7 @@ def test_the_readme_shows_every_command_of_the_front_door():
     """Who reads only the README knows what there is."""
     from conformance.command_line import commands
 
-    shown = " ".join(commands_in((ROOT / "README.md").read_text(encoding="utf-8")))
+    shown = " ".join(commands_in(README.read_text(encoding="utf-8")))
     for name in commands():
         assert f"python -m conformance {name}" in shown
 

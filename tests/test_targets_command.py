@@ -30,6 +30,7 @@ def test_what_is_not_built_is_told(tmp_path, monkeypatch):
         ("flax", f"flax {registry.implementations()['flax'].pinned_version}", "not built"),
     ]
     assert rows[0]["environment"] == str(folder)
+    assert (rows[0]["devices"], rows[0]["modes"]) == (["cpu", "gpu"], ["eager", "graph"])
 
 
 def test_an_unknown_name_is_one_line():
