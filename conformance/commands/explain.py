@@ -70,7 +70,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     if len(options.files) > 2:
-        raise Failure(f"one file or two, not {len(options.files)}")
+        raise Failure(f"explain takes one file or two, not {len(options.files)}")
     dumps = _read(options)
     if len(dumps) < len(options.files):
         return WRONG
