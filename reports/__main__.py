@@ -4,10 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from records.file import FILE_NAME, RecordsError, read_runs
-from reports.html import PAGE_NAME, write
+from records.file import FILE_NAME, RecordsError
+from records.together import read_runs
+from reports.html import PAGE_NAME, write_page
 from reports.releases import as_markdown
 from reports.summary import summarize
+from reports.text import count
 
 DESCRIPTION = f"""\
 Render the report of one run again, or several runs as one page.
@@ -64,10 +66,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     given = parser.parse_args(arguments)
     try:
+        run = read_runs(given.directories)
+        if run.damaged:
+            lines = count(len(run.damaged), "line")
+            print(f"warning: {lines} of the records cannot be read, and left out", file=sys.stderr)
         if given.changes:
-            print(as_markdown(summarize(read_runs(given.directories)).releases), end="")
+            print(as_markdown(summarize(run).releases), end="")
             return 0
-        print(write(*given.directories, output=given.output))
+        print(write_page(run, given.output or given.directories[0]))
     except RecordsError as error:
         return _fail(str(error))
     except OSError as error:
