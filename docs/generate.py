@@ -1,10 +1,11 @@
-"""Write the parts of the documentation that are tables of what the code holds.
+"""Write the parts of the documentation that say what the code holds.
 
-`python -m docs.generate` rewrites docs/conventions.md; a test says when it is stale.
+`python -m docs.generate` rewrites the pages below; a test says when one is stale.
 """
 
 from pathlib import Path
 
+from docs.records_page import json_schema, records_page
 from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS
 
 FOLDER = Path(__file__).parent
@@ -43,7 +44,11 @@ def conventions_page() -> str:
     return "\n".join(lines).replace("|mean|", "\\|mean\\|") + "\n"
 
 
-PAGES = {"conventions.md": conventions_page}
+PAGES = {
+    "conventions.md": conventions_page,
+    "records.md": records_page,
+    "records.schema.json": json_schema,
+}
 
 
 def main() -> None:

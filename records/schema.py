@@ -18,6 +18,9 @@ SCHEMA = 2
 ASSUMED = "not declared: assumed by the suite"
 """What stands in place of a source where an adapter declares nothing."""
 
+UNDETERMINED = "undetermined"
+"""What stands in place of an option where the probes cannot decide."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
@@ -284,8 +287,9 @@ class MeasuredRecord(OfTarget):
         """What the two say where they do not agree, else ""."""
         if self.agrees:
             return ""
+        option = UNDETERMINED if self.option is None else self.option
         return (
-            f"{self.target}: {self.field} is {self.option} in {self.dtype} as measured by "
+            f"{self.target}: {self.field} is {option} in {self.dtype} as measured by "
             f"{self.probe}, declared is {self.declared} ({self.source or ASSUMED}): {self.evidence}"
         )
 

@@ -5,9 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from records.file import Run
-from records.schema import ConventionMeaning, Declared, TargetRecord, VerdictRecord
+from records.schema import (
+    UNDETERMINED,
+    ConventionMeaning,
+    Declared,
+    TargetRecord,
+    VerdictRecord,
+)
 from reports.evidence import fields_of
-from reports.measured import UNDETERMINED, Measurement, differing, promise, shown_of, typeset
+from reports.measured import Measurement, differing, promise, shown_of, typeset
 from reports.text import option_name, option_text
 
 GROUPS = {

@@ -3,11 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from records.schema import ASSUMED, Known, MeasuredRecord
+from records.schema import ASSUMED, UNDETERMINED, Known, MeasuredRecord
 from reports.text import cut, figure, option_name
-
-UNDETERMINED = "undetermined"
-"""What a measurement is called that cannot tell the options apart; its evidence says why."""
 
 SHOWN_DTYPE = "float32"
 

@@ -45,8 +45,8 @@ class Title:
                 "were judged."
             )
         if self.damaged:
-            lines = count(self.damaged, "line")
-            told.append(f"{lines} of {FILE_NAME} cannot be read, and what it said is missing.")
+            lines, who = count(self.damaged, "line"), "it" if self.damaged == 1 else "they"
+            told.append(f"{lines} of {FILE_NAME} cannot be read, and what {who} said is missing.")
         return " ".join(told)
 
 

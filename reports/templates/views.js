@@ -75,9 +75,9 @@ const views = {
     const { explanations, rows } = data(), item = explanations[number];
     return page(item.line, item.sentence, verdictTable(item.rows.map((at) => rows[at]), "Worst first."));
   },
-  differs(number) {
+  difference(number) {
     const { differences, targets, rows } = data(), item = differences[number];
-    return page(`${targets[item.target].name}: ${item.convention || "differs"}`, item.meaning,
+    return page(`${targets[item.target].name}: ${item.convention || "(not named)"}`, item.meaning,
       verdictTable(item.rows.map((at) => rows[at]), "Worst first."));
   },
   target(key) {
