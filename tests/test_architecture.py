@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "diagnosis": {"reference", "records"},
     "explain": {"diagnosis", "reference"},
     "adapters": set(),
-    "test_cases": {"reference", "suite"},
+    "test_cases": {"reference"},
     "suite": {"reference", "diagnosis", "adapters", "test_cases", "records", "reports"},
     "reports": {"records"},
 }
