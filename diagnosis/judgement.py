@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from records.hypothesis import named
+from records.verdict import Verdict
 from reference.conventions import CANONICAL, Conventions
 from reference.expected import (
-    FORMULAS,
     OPTIONAL,
     TENSORS,
     Expected,
@@ -35,25 +36,21 @@ class Worst:
 class Judgement:
     """The verdict on one tensor of one step (tensor "" for a step without tensors).
 
-    `convention` names what explains the difference, as `field=option`, joined by ", ".
+    `differs_by` are the conventions that explain a difference, as pairs of field and option.
     """
 
-    verdict: str
+    verdict: Verdict
     tensor: str
     step: int
-    convention: str = ""
+    differs_by: tuple[tuple[str, object], ...] = ()
     error_over_bound: float | None = None
     max_ulp: float | None = None
     worst: Worst | None = None
     detail: str = ""
 
     @property
-    def formula(self) -> str:
-        return FORMULAS.get(self.tensor, "")
-
-    @property
     def fails(self) -> bool:
-        return self.verdict not in ("conforms", "differs", "declined")
+        return self.verdict.failing
 
     def message(self, subject: str) -> str:
         """Say the verdict in one line about `subject`, a target and a case."""
@@ -65,8 +62,8 @@ class Judgement:
             f"{subject}: {self.tensor}[{place}] = {observed}, should be {expected} "
             f"(error {self.error_over_bound:.3g} × bound)"
         )
-        if self.verdict == "differs":
-            return f"{line}; differs from the paper by {self.convention}"
+        if self.verdict is Verdict.DIFFERS:
+            return f"{line}; differs from the paper by {named(self.differs_by)}"
         return line
 
 
@@ -112,14 +109,14 @@ def judge(
             break
         if number >= len(answered.steps):
             detail = f"step {number} was refused: {answered.refusal or 'no answer'}"
-            judgements.append(Judgement("raised", "", number, detail=detail))
+            judgements.append(Judgement(Verdict.RAISED, "", number, detail=detail))
             break
         answer = answered.steps[number]
         fault = malformed(answer, expectation, layer.dtype, answered.withheld)
         if fault:
             # Without an axis in the case, the shape of the statistics is the layer's own choice.
             own_axis = layer.channel_axis is None and "shape" in fault
-            verdict = "violates" if own_axis else "broken adapter"
+            verdict = Verdict.VIOLATES if own_axis else Verdict.BROKEN_ADAPTER
             judgements.append(Judgement(verdict, "", number, detail=fault))
             break
         for tensor, expected in expectation.tensors.items():
@@ -128,11 +125,11 @@ def judge(
                 judgements.append(_judge_tensor(number, tensor, observed, expected, alternatives))
             elif tensor in answered.withheld:
                 detail = f"the framework does not give {tensor}"
-                judgements.append(Judgement("declined", tensor, number, detail=detail))
+                judgements.append(Judgement(Verdict.DECLINED, tensor, number, detail=detail))
     else:
         if answered.refusal is not None:
             detail = f"raised after its last step: {answered.refusal}"
-            judgements.append(Judgement("raised", "", len(steps), detail=detail))
+            judgements.append(Judgement(Verdict.RAISED, "", len(steps), detail=detail))
     return judgements
 
 
@@ -202,14 +199,16 @@ class _Alternatives:
     def canonical(self, step: int, tensor: str) -> Expected | None:
         return self._tensor(CANONICAL, step, tensor)
 
-    def explanation(self, step: int, tensor: str, observed: np.ndarray) -> str:
-        """Name the fewest declared deviations from the paper that put this tensor in its bound."""
+    def explanation(
+        self, step: int, tensor: str, observed: np.ndarray
+    ) -> tuple[tuple[str, object], ...]:
+        """Return the fewest declared deviations that put this tensor in its bound."""
         deviations = self._declared.deviations()
         for size in range(1, len(deviations) + 1):
             for fields in itertools.combinations(deviations, size):
                 chosen = {field: deviations[field] for field in fields}
                 if _fits(observed, self._tensor(CANONICAL.but(**chosen), step, tensor)):
-                    return ", ".join(f"{field}={option}" for field, option in chosen.items())
+                    return tuple(chosen.items())
         raise AssertionError("the declared conventions fit, so all their deviations together do")
 
 
@@ -220,12 +219,12 @@ def _fits(observed: np.ndarray, expected: Expected | None) -> bool:
 
 
 def _refusal(number, field, answered: Answered, declared: Conventions) -> Judgement:
-    convention = f"{field}={getattr(declared, field)}"
+    convention = field, getattr(declared, field)
     if len(answered.steps) > number or answered.refusal is None:
-        detail = f"step {number} was answered, should be refused by {convention}"
-        return Judgement("violates", "", number, detail=detail)
-    detail = f"step {number} is refused by {convention}: {answered.refusal}"
-    return Judgement("differs", "", number, convention=convention, detail=detail)
+        detail = f"step {number} was answered, should be refused by {named([convention])}"
+        return Judgement(Verdict.VIOLATES, "", number, detail=detail)
+    detail = f"step {number} is refused by {named([convention])}: {answered.refusal}"
+    return Judgement(Verdict.DIFFERS, "", number, differs_by=(convention,), detail=detail)
 
 
 def _judge_tensor(step, tensor, observed, expected: Expected, alternatives) -> Judgement:
@@ -239,12 +238,13 @@ def _judge_tensor(step, tensor, observed, expected: Expected, alternatives) -> J
         ulp = FORMATS[observed.dtype.name].ulp(np.asarray(expected.value, np.float64))
         distance = np.abs(observed.astype(np.float64) - np.asarray(expected.value, np.float64))
         max_ulp = float(np.max(distance / ulp, initial=0.0, where=ratio > 0))
-    verdict, convention = "conforms", ""
+    verdict, differs_by = Verdict.CONFORMS, ()
     if largest > 1:
-        verdict = "violates"
+        verdict = Verdict.VIOLATES
     elif not _fits(observed, canonical):
-        verdict, convention = "differs", alternatives.explanation(step, tensor, observed)
-    return Judgement(verdict, tensor, step, convention, largest, max_ulp, worst)
+        verdict = Verdict.DIFFERS
+        differs_by = alternatives.explanation(step, tensor, observed)
+    return Judgement(verdict, tensor, step, differs_by, largest, max_ulp, worst)
 
 
 def _worst(ratio, observed, expected: Expected, canonical: Expected | None) -> Worst | None:

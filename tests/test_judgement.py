@@ -51,7 +51,7 @@ def test_a_declared_convention_differs_and_is_named():
     judged = verdicts(answer_of(biased), biased)
     differing = {name for name, one in judged.items() if one.verdict == "differs"}
     assert differing == {"running_var0"}
-    assert judged["running_var0"].convention == "running_variance=biased"
+    assert judged["running_var0"].differs_by == (("running_variance", "biased"),)
     message = judged["running_var0"].message("target case")
     assert message.startswith("target case: running_var[")
     assert message.endswith("differs from the paper by running_variance=biased")
@@ -61,7 +61,7 @@ def test_only_the_conventions_that_are_needed_are_named():
     """A declared convention that plays no part in a case is not its explanation."""
     declared = CANONICAL.but(running_variance="biased", default_epsilon=1e-3, bare_call="infers")
     judged = verdicts(answer_of(declared), declared)
-    assert judged["running_var0"].convention == "running_variance=biased"
+    assert judged["running_var0"].differs_by == (("running_variance", "biased"),)
 
 
 def test_an_undeclared_convention_violates():
@@ -90,8 +90,8 @@ def test_a_refusal_is_declared_or_raised():
     single = [Step(STEPS[0].x[:1], STEPS[0].dy[:1])]
     answered = Answered([], "ValueError: one value")
     declared = judge(LAYER, single, answered, CANONICAL.but(single_value="raises"))
-    assert [(one.verdict, one.convention) for one in declared] == [
-        ("differs", "single_value=raises")
+    assert [(one.verdict, one.differs_by) for one in declared] == [
+        ("differs", (("single_value", "raises"),))
     ]
     undeclared = judge(LAYER, single, answered, CANONICAL)
     assert [one.verdict for one in undeclared] == ["raised"]
