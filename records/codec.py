@@ -65,6 +65,8 @@ def derived_of(kind: type) -> dict[str, derived]:
 
 def encode(value: Any) -> Any:
     """Return a value as what `json.dumps` takes."""
+    if value is None or isinstance(value, str | int):  # nearly all are
+        return value
     if is_dataclass(value):
         kind: type = type(value)
         told = ((name, getattr(value, name), default) for name, default in _told(kind))

@@ -1,6 +1,6 @@
 """What the probes measured of one convention of one target, in each dtype they ran in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from records.schema import ASSUMED, UNDETERMINED, Known, MeasuredRecord
@@ -72,17 +72,10 @@ class Measurement:
         return cut(f"{self.dtype}: {option}{told and f' – {told}'}", 600)
 
 
-def shown_of(measured: Iterable[Measurement]) -> Measurement | None:
-    """Return the measurement to show: that in float32, else in the first dtype.
-
-    Where several probes of that dtype disagree, one that contradicts the promise is shown, and one
-    that could not decide only where no other did.
-    """
-    measured = list(measured)
-    dtypes = [item.dtype for item in measured]
-    dtype = SHOWN_DTYPE if SHOWN_DTYPE in dtypes else dtypes[0] if dtypes else ""
-    own = [item for item in measured if item.dtype == dtype]
-    return min(own, key=lambda item: (not item.mismatch, not item.decided), default=None)
+def shown_of(measured: Sequence[Measurement]) -> Measurement | None:
+    """Return the measurement to show: that in float32, else in the first dtype."""
+    own = [item for item in measured if item.dtype == SHOWN_DTYPE]
+    return next(iter([*own, *measured]), None)
 
 
 def differing(

@@ -202,9 +202,8 @@ def _details(rows: list[VerdictRecord], texts: _Table, largest: int) -> tuple[di
     return details, 0
 
 
-def _rank(row: VerdictRecord) -> tuple[bool, int, tuple[int, float]]:
-    """What a difference explains is needed least; of the rest the gravest and worst come first."""
-    return row.verdict is not Verdict.DIFFERS, row.verdict.gravity, error_key(row.error_over_bound)
+def _rank(row: VerdictRecord) -> tuple[int, tuple[int, float]]:
+    return row.verdict.gravity, error_key(row.error_over_bound)
 
 
 def _convention(row: MatrixRow, links: Links) -> dict:
