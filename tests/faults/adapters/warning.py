@@ -11,6 +11,7 @@ warnings.warn("this import is old", DeprecationWarning, stacklevel=1)
 
 
 def run(layer, steps):
-    assert __debug__, "a framework that relies on its assertions"
+    if not __debug__:
+        raise RuntimeError("this framework relies on its assertions")
     warnings.warn("this layer is old", DeprecationWarning, stacklevel=1)
     yield from miniature.sound(layer, steps)
