@@ -19,13 +19,15 @@ from pathlib import Path
 
 import filelock
 import platformdirs
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from adapters.harness import trust, uv
 from adapters.harness.header import Implementation
 
 CACHE_VARIABLE = "BATCHNORM_CONFORMANCE_CACHE"
-CHECK_LIMIT = 120.0
+CHECK_LIMIT = 30.0
+"""Seconds until an interpreter that does not say what is missing counts as not starting."""
 AFRESH = "--no-cache"
 """Nothing from uv's cache: a file there is the same as in the environments, by a hard link."""
 
@@ -141,7 +143,7 @@ def mend(
 
 def _damage(one: Implementation, folder: Path) -> str:
     """Say what an environment has lost since it was built."""
-    names = [text.partition("=")[0].partition("[")[0] for text in one.dependencies]
+    names = [Requirement(text).name for text in one.dependencies]
     try:
         done = subprocess.run(
             [interpreter_in(folder), "-I", "-c", CHECK, *names],

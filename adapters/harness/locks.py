@@ -45,22 +45,30 @@ def locked(one: Implementation) -> Implementation:
 def write(one: Implementation) -> Path:
     """Resolve what an implementation needs, and write its lock. Raises EnvironmentFailed."""
     path = path_of(one)
-    with tempfile.TemporaryDirectory() as folder:
-        wanted, resolved, said = (Path(folder, name) for name in ("in.txt", "out.txt", "log.txt"))
-        wanted.write_text("\n".join(one.dependencies), encoding="utf-8")
-        date = ["--exclude-newer", one.exclude_newer] if one.exclude_newer else []
-        command = uv.command(
-            *("pip", "compile", "--quiet", "--generate-hashes", "--no-annotate", "--no-header"),
-            *("--python", python_of(one), *date, "--output-file", str(resolved), str(wanted)),
-        )
-        with said.open("w", encoding="utf-8") as log:
-            failed = uv.run(command, log, threading.Event())
-        if failed:
-            why = uv.reason(said.read_text(encoding="utf-8", errors="replace"))
-            raise EnvironmentFailed(f"the lock of {one.label} could not be made: {why}")
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            resolved = _resolve(one, Path(folder))
         trust.make_folder(path.parent)
-        path.write_text(f"{_made_for(one)}\n{resolved.read_text('utf-8')}", encoding="utf-8")
+        path.write_text(f"{_made_for(one)}\n{resolved}", encoding="utf-8")
+    except (OSError, LookupError) as error:
+        raise EnvironmentFailed(f"the lock of {one.label} could not be made: {error}") from None
     return path
+
+
+def _resolve(one: Implementation, folder: Path) -> str:
+    """Return the packages and hashes. Raises LookupError with uv's reason, and OSError."""
+    wanted, resolved, said = (folder / name for name in ("in.txt", "out.txt", "log.txt"))
+    wanted.write_text("\n".join(one.dependencies), encoding="utf-8")
+    date = ["--exclude-newer", one.exclude_newer] if one.exclude_newer else []
+    command = uv.command(
+        *("pip", "compile", "--quiet", "--generate-hashes", "--no-annotate", "--no-header"),
+        *("--python", python_of(one), *date, "--output-file", str(resolved), str(wanted)),
+    )
+    with said.open("w", encoding="utf-8") as log:
+        failed = uv.run(command, log, threading.Event())
+    if failed:
+        raise LookupError(uv.reason(said.read_text(encoding="utf-8", errors="replace")))
+    return resolved.read_text(encoding="utf-8")
 
 
 def _made_for(one: Implementation) -> str:

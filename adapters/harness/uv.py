@@ -86,12 +86,15 @@ def run(words: list[str], log: TextIO, stopped: threading.Event) -> int:
     """Run a command to its end, or until `stopped` is set; return its exit status."""
     own = settings(os.environ)
     kept = Kept(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=own)
-    while True:
-        try:
-            return kept.wait(timeout=POLL).code
-        except subprocess.TimeoutExpired:
-            if stopped.is_set():
-                kept.end()
+    try:
+        while True:
+            try:
+                return kept.wait(timeout=POLL).code
+            except subprocess.TimeoutExpired:
+                if stopped.is_set():
+                    kept.end()
+    finally:
+        kept.end()
 
 
 def reason(told: str) -> str:
