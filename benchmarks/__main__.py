@@ -16,6 +16,7 @@ from pathlib import Path
 
 import benchmarks
 from benchmarks.harness.machine import description
+from benchmarks.harness.page import goals_of
 
 LATEST = Path(__file__).parent / "latest.json"
 
@@ -41,9 +42,10 @@ def parser(known: dict[str, Callable]) -> argparse.ArgumentParser:
     )
     whole.add_argument(
         "--implementation",
+        default="all",
         metavar="NAME[,NAME]",
         help="those that each_implementation and memory_of_all run, as pytest takes them "
-        "(default: all)",
+        "(default: %(default)s)",
     )
     whole.add_argument(
         "--output", type=Path, default=LATEST, metavar="FILE", help="default: %(default)s"
@@ -59,13 +61,12 @@ def main(arguments: list[str] | None = None, known: dict[str, Callable] | None =
     if unknown:
         given.error(f"unknown benchmark {unknown[0]!r}; choose from: {', '.join(known)}")
     chosen = {name: known[name] for name in options.names or known}
-    document = description() | {"figures": {}, "failed": {}}
+    document = description() | {"implementation": options.implementation}
+    document |= {"figures": {}, "failed": {}}
     for name, measure in chosen.items():
         takes = "implementation" in inspect.signature(measure).parameters
-        wish = (
-            {"implementation": options.implementation} if takes and options.implementation else {}
-        )
-        print(f"{name}", flush=True)
+        wish = {"implementation": options.implementation} if takes else {}
+        print(name, flush=True)
         figures = document["figures"][name] = []
         try:
             for figure in measure(**wish):
@@ -74,17 +75,13 @@ def main(arguments: list[str] | None = None, known: dict[str, Callable] | None =
         except Exception as error:
             document["failed"][name] = str(error)
             print(f"  FAILED: {error}", flush=True)
-    options.output.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    missed = [
-        one["name"] for group in document["figures"].values() for one in group if one["missed"]
-    ]
-    goals = [
-        one for group in document["figures"].values() for one in group if one["goal"] is not None
-    ]
-    print(
-        f"{len(missed)} of {len(goals)} goals missed; {len(document['failed'])} benchmarks failed"
-    )
-    return int(bool(missed or document["failed"]))
+        text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+        options.output.write_text(text, encoding="utf-8")  # what there is outlives Ctrl-C
+    goals = goals_of(document)
+    missed = sum(one["missed"] for one in goals)
+    failed = len(document["failed"])
+    print(f"{missed} of {len(goals)} goals missed; {failed} benchmarks failed")
+    return int(bool(missed or failed))
 
 
 if __name__ == "__main__":

@@ -133,7 +133,11 @@ def test_the_page_shows_the_committed_run():
     assert run["figures"].keys() == found().keys()
     assert run["failed"] == {}
     text = page.page()
-    assert run["date"] in text and run["machine"]["processor"] in text
+    assert (
+        run["date"] in text
+        and f"runs them all: {run['implementation']}.\n" in text
+        and run["machine"]["processor"] in text
+    )
     for figures in run["figures"].values():
         assert figures
         for one in figures:

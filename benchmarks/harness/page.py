@@ -16,7 +16,7 @@ def page() -> str:
     machine = ", ".join(f"{name} {value}" for name, value in run["machine"].items())
     threads = ", ".join(f"{name} {value}" for name, value in run["threads"].items())
     versions = ", ".join(f"{name} {value}" for name, value in run["versions"].items())
-    goals = [one for group in run["figures"].values() for one in group if one["goal"] is not None]
+    goals = goals_of(run)
     missed = [one["name"] for one in goals if one["missed"]]
     lines = [
         "# What a run costs",
@@ -26,7 +26,8 @@ def page() -> str:
         f"Measured on {run['date']} by `tox -e bench`, which measures the same anywhere and leaves",
         "benchmarks/latest.json. Another machine has other figures; a ratio travels better.",
         "",
-        f"Machine: {machine}.",
+        f"Machine: {machine}. Implementations, where a benchmark runs them all: "
+        f"{run['implementation']}.",
         "",
         f"Threads: {threads}.",
         "",
@@ -47,3 +48,8 @@ def page() -> str:
     for name, reason in run["failed"].items():
         lines += ["", f"`{name}` failed: {reason}"]
     return "\n".join(lines) + "\n"
+
+
+def goals_of(run: dict) -> list[dict]:
+    """Return the figures of a run that have a goal."""
+    return [one for group in run["figures"].values() for one in group if one["goal"] is not None]
