@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from adapters.harness.observation import Observation
 from adapters.harness.registry import Target
-from diagnosis.measurement import Measured, measure
+from diagnosis.measurement import Measurement, measure
 from reference.conventions import CANONICAL
 from suite.verdicts import declared_conventions, names_of, question_of, version_of
 from test_cases.case import Case
@@ -53,7 +53,7 @@ def _usable(probe: Case, observation: Observation) -> bool:
     )
 
 
-def _declared(one: Measured, hello: dict, observations) -> tuple[object, str]:
+def _declared(one: Measurement, hello: dict, observations) -> tuple[object, str]:
     """Return the option and the source that the adapter declares where this was measured."""
     if one.probe in observations:
         conventions = observations[one.probe].conventions
@@ -62,7 +62,7 @@ def _declared(one: Measured, hello: dict, observations) -> tuple[object, str]:
     return conventions.get(one.field, (getattr(CANONICAL, one.field), UNDECLARED))
 
 
-def _record(one: Measured, target: Target, version: str, declared: tuple[object, str]) -> dict:
+def _record(one: Measurement, target: Target, version: str, declared: tuple[object, str]) -> dict:
     option, source = declared
     message = ""
     if not one.agrees_with(option):

@@ -121,7 +121,8 @@ class Suite:
         mark_known(verdicts, self.known)
         diagnosis = self.diagnoses.setdefault(target.name, TargetDiagnosis())
         known = all("known" in record for record in verdicts if violates(record))
-        add_diagnosis(verdicts, diagnose_into(diagnosis, case, observation, judged, known))
+        explained = diagnose_into(diagnosis, case, observation, judged, known, self.expectations)
+        add_diagnosis(verdicts, explained)
         return [target_record(target, hello), case_record(case), *verdicts]
 
     def measured_records(self, target):

@@ -5,9 +5,11 @@ from functools import partial
 from adapters.harness.observation import Observation
 from adapters.harness.registry import Target
 from diagnosis.consistency import TargetDiagnosis
+from diagnosis.hypotheses import describe
 from diagnosis.judgement import Answered, Judgement, judge
 from diagnosis.question import Question
-from diagnosis.search import Hypothesis, describe
+from records.hypothesis import Hypothesis
+from records.verdict import Verdict
 from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS, Conventions
 from reference.expected import FORMULAS, TENSORS
 from suite.expectations import Expectations
@@ -123,17 +125,18 @@ def judgements(
     """Return the verdicts on one answer, tensor by tensor where there are tensors."""
     if observation.ended in WITHOUT_TENSORS:
         number = len(observation.steps)
-        return [Judgement(observation.ended, "", number, detail=_with_log(observation))]
+        ended = Verdict(observation.ended)
+        return [Judgement(ended, "", number, detail=_with_log(observation))]
     try:
         declared = declared_conventions(observation)
     except (TypeError, ValueError) as error:
-        return [Judgement("broken adapter", "", 0, detail=f"declares {error}")]
+        return [Judgement(Verdict.BROKEN_ADAPTER, "", 0, detail=f"declares {error}")]
     told = len(observation.steps)
     if told > len(case.steps) or (observation.ended == "answered" and told < len(case.steps)):
         detail = f"{told} answers to {len(case.steps)} steps"
-        return [Judgement("broken adapter", "", 0, detail=detail)]
-    known = partial(expectations.of, case) if expectations else None
-    return judge(case.layer(), case.inputs(), _answered(observation), declared, case.exact, known)
+        return [Judgement(Verdict.BROKEN_ADAPTER, "", 0, detail=detail)]
+    shared = partial(expectations.of, case) if expectations else None
+    return judge(case.layer(), case.inputs(), _answered(observation), declared, case.exact, shared)
 
 
 def diagnose_into(
@@ -142,11 +145,12 @@ def diagnose_into(
     observation: Observation,
     judged: list[Judgement],
     known: bool = False,
+    expectations: Expectations | None = None,
 ) -> list[Hypothesis]:
     """Add a judged case to the diagnosis of its target; return what would explain it alone."""
     if any(one.verdict in WITHOUT_TENSORS and not one.tensor for one in judged):
         return []
-    question = question_of(case, observation)
+    question = question_of(case, observation, expectations)
     if any(one.verdict in DIAGNOSED for one in judged):
         return diagnosis.violates(case.id, question, known)
     diagnosis.conforms(question)
@@ -157,14 +161,18 @@ def add_diagnosis(records: list[dict], hypotheses: list[Hypothesis]) -> None:
     """Say in the records of violations what would explain them."""
     for record in records:
         if record["verdict"] in DIAGNOSED:
-            record["diagnosis"] = list(map(str, hypotheses))
+            record["diagnosis"] = [one.name for one in hypotheses]
             record["message"] += f"; {describe(hypotheses)}"
 
 
-def question_of(case: Case, observation: Observation) -> Question:
+def question_of(
+    case: Case, observation: Observation, expectations: Expectations | None = None
+) -> Question:
     """Return a target's answer to a case as what hypotheses are held against."""
     declared = declared_conventions(observation)
-    return Question.of(case.layer(), case.inputs(), _answered(observation), declared, case.exact)
+    shared = partial(expectations.of, case) if expectations else None
+    answered = _answered(observation)
+    return Question.of(case.layer(), case.inputs(), answered, declared, case.exact, shared)
 
 
 def declared_conventions(observation: Observation) -> Conventions:
