@@ -1,5 +1,6 @@
 """The verdict on what a layer answered: inside its bounds or not, and by which convention."""
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from reference.expected import (
     Expected,
     StepExpectation,
     expect,
+    relevant,
     strays,
 )
 from reference.float_formats import FORMATS
@@ -85,25 +87,25 @@ def judge(
     answered: Answered,
     declared: Conventions,
     exact: Sequence[str] = (),
-    known: Callable[[Conventions], list[StepExpectation]] | None = None,
+    shared: Callable[[Conventions], list[StepExpectation]] | None = None,
 ) -> list[Judgement]:
     """Judge every tensor of every step under the declared conventions.
 
     A tensor inside its bound conforms, or differs where the canonical conventions would put it
     outside; outside its bound it violates. A refusal differs where a declared convention says so.
-    `known` gives what conventions expect of the case, whatever the answer, where the caller keeps
+    `shared` gives what conventions expect of the case, whatever the answer, where the caller keeps
     that for several targets.
     """
 
     def expectations(conventions):
-        expected = known(conventions) if known else expect(layer, steps, conventions, exact)
+        expected = shared(conventions) if shared else expect(layer, steps, conventions, exact)
         if strays(expected, answered.steps):
             return expect(layer, steps, conventions, exact, answered.steps)
         return expected
 
-    alternatives = _Alternatives(expectations, declared)
+    alternatives = _Alternatives(expectations, declared, layer, steps)
     judgements = []
-    for number, expectation in enumerate(expectations(declared)):
+    for number, expectation in enumerate(alternatives.of(declared)):
         if expectation.refused_by:
             judgements.append(_refusal(number, expectation.refused_by, answered, declared))
             break
@@ -112,12 +114,12 @@ def judge(
             judgements.append(Judgement(Verdict.RAISED, "", number, detail=detail))
             break
         answer = answered.steps[number]
-        fault = malformed(answer, expectation, layer.dtype, answered.withheld)
-        if fault:
+        complaint = malformed(answer, expectation, layer.dtype, answered.withheld)
+        if complaint:
             # Without an axis in the case, the shape of the statistics is the layer's own choice.
-            own_axis = layer.channel_axis is None and "shape" in fault
+            own_axis = layer.channel_axis is None and "shape" in complaint
             verdict = Verdict.VIOLATES if own_axis else Verdict.BROKEN_ADAPTER
-            judgements.append(Judgement(verdict, "", number, detail=fault))
+            judgements.append(Judgement(verdict, "", number, detail=complaint))
             break
         for tensor, expected in expectation.tensors.items():
             if tensor in answer:
@@ -182,18 +184,39 @@ def error_over_bound(observed: np.ndarray, expected: Expected) -> np.ndarray:
     return np.where(equal, 0.0, ratio)
 
 
+def is_within(observed: np.ndarray, expected: Expected) -> bool:
+    """Say whether every element is at most one bound from its expected value."""
+    wide = np.asarray(expected.value)
+    with np.errstate(all="ignore"):
+        error = np.abs(observed.astype(wide.dtype) - wide)
+        outside = ~(error <= expected.bound)
+    if not outside.any():
+        return True
+    with np.errstate(all="ignore"):
+        ratio = (error[outside] / expected.bound[outside]).astype(np.float64)
+    if np.isfinite(ratio).all():
+        return not np.any(ratio > 1)  # division rounds: what is told as 1 is within
+    return not np.any(error_over_bound(observed, expected) > 1)
+
+
 class _Alternatives:
     """What other conventions would expect, computed once each and only when asked for."""
 
-    def __init__(self, expectations, declared: Conventions):
+    def __init__(self, expectations, declared: Conventions, layer: Layer, steps: Sequence[Step]):
         self._expectations = expectations
         self._declared = declared
-        self._known: dict[Conventions, list[StepExpectation]] = {}
+        self._relevant = functools.cache(lambda one: relevant(one, layer, steps))
+        self._expected: dict[Conventions, list[StepExpectation]] = {}
+
+    def of(self, conventions: Conventions) -> list[StepExpectation]:
+        """Return what the conventions expect, as far as they play a part in the case."""
+        own = self._relevant(conventions)
+        if own not in self._expected:
+            self._expected[own] = self._expectations(own)
+        return self._expected[own]
 
     def _tensor(self, conventions: Conventions, step: int, tensor: str) -> Expected | None:
-        if conventions not in self._known:
-            self._known[conventions] = self._expectations(conventions)
-        steps = self._known[conventions]
+        steps = self.of(conventions)
         return steps[step].tensors.get(tensor) if step < len(steps) else None
 
     def canonical(self, step: int, tensor: str) -> Expected | None:
@@ -215,7 +238,7 @@ class _Alternatives:
 def _fits(observed: np.ndarray, expected: Expected | None) -> bool:
     if expected is None or np.shape(expected.value) != observed.shape:
         return False
-    return not np.any(error_over_bound(observed, expected) > 1)
+    return is_within(observed, expected)
 
 
 def _refusal(number, field, answered: Answered, declared: Conventions) -> Judgement:
@@ -241,7 +264,7 @@ def _judge_tensor(step, tensor, observed, expected: Expected, alternatives) -> J
     verdict, differs_by = Verdict.CONFORMS, ()
     if largest > 1:
         verdict = Verdict.VIOLATES
-    elif not _fits(observed, canonical):
+    elif canonical is not expected and not _fits(observed, canonical):
         verdict = Verdict.DIFFERS
         differs_by = alternatives.explanation(step, tensor, observed)
     return Judgement(verdict, tensor, step, differs_by, largest, max_ulp, worst)

@@ -7,12 +7,13 @@ import numpy as np
 
 from diagnosis.judgement import Answered, error_over_bound
 from diagnosis.question import Question
-from diagnosis.search import describe, diagnose
+from diagnosis.search import diagnose
 from explain.checks import GRADIENTS
 from explain.findings import Finding, findings_of
 from explain.named_conventions import Match, followed
 from explain.reading import Dump
 from explain.search import FAR, FIELDS, Branch, Fit, search
+from records.hypothesis import described
 from reference.expected import Expected
 
 ONE_PASS = {"variance_algorithm": "one_pass"}
@@ -166,8 +167,8 @@ def _diagnosis(question: Question, outside: Sequence[str]) -> str:
             answer = {name: question.answered.steps[0][name] for name in ("y", *outside)}
             alone = diagnose(replace(question, answered=Answered([answer])))
             if alone:
-                return f"{' and '.join(outside)} alone {describe(alone)}"
-    return describe(found)
+                return f"{' and '.join(outside)} alone {described(alone)}"
+    return described(found)
 
 
 def _hint(dump: Dump) -> str:

@@ -29,6 +29,15 @@ class Interval:
     high: float
     best: float
 
+    @property
+    def told(self) -> str:
+        """The best number with 8 digits, or with as many as keep it inside."""
+        for digits in range(8, 17):
+            text = f"{self.best:.{digits}g}"
+            if self.low <= float(text) <= self.high:
+                return text
+        return repr(self.best)
+
 
 @dataclass(frozen=True)
 class Hypothesis:
@@ -50,7 +59,7 @@ class Hypothesis:
     def name(self) -> str:
         """Its name, such as `running_variance=biased`, `epsilon=0.001` or `dx_without_gamma`."""
         if self.interval is not None:
-            return f"{self.subject}={self.interval.best:.8g}"
+            return f"{self.subject}={self.interval.told}"
         return self.subject or named(self.changes)
 
 

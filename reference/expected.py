@@ -156,6 +156,12 @@ def relevant(conventions: Conventions, layer: Layer, steps: Sequence[Step]) -> C
     idle |= {"zero_epsilon"} if layer.epsilon else set()
     idle |= {"bare_call"} if all(step.training is not None for step in steps) else set()
     idle |= {"empty_batch"} if all(step.x.size for step in steps) else set()
+    idle |= {"initial_running_var"} if layer.running_var is not None else set()
+    idle |= {"statistics_gradient"} if all(step.dy is None for step in steps) else set()
+    idle |= {"arithmetic"} if layer.dtype in ("float32", "float64") else set()
+    # a float32 layer keeps its statistics in float32 whatever it promises of other dtypes
+    own_dtype = layer.dtype == "float64" and conventions.statistics_dtype != "always_float32"
+    idle |= {"statistics_dtype"} if layer.dtype == "float32" or own_dtype else set()
     axis = axis_of(layer, conventions)
     if all(step.x.size > step.x.shape[axis] for step in steps):
         idle.add("single_value")

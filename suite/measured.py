@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from adapters.harness.observation import Observation
 from adapters.harness.registry import Target
-from diagnosis.measurement import UNDETERMINED, Measured, measure
+from diagnosis.measurement import UNDETERMINED, Measurement, measure
 from records.schema import MeasuredRecord
 from reference.conventions import CANONICAL
 from suite.verdicts import declared_conventions, ended_as, names_of, option_of, question_of
@@ -49,7 +49,7 @@ def _usable(probe: Case, observation: Observation) -> bool:
     )
 
 
-def _declared(one: Measured, hello: dict, observations) -> tuple[object, str | None]:
+def _declared(one: Measurement, hello: dict, observations) -> tuple[object, str | None]:
     """Return the option and the source that the adapter declares where this was measured."""
     if one.probe in observations:
         conventions = observations[one.probe].conventions
@@ -58,7 +58,7 @@ def _declared(one: Measured, hello: dict, observations) -> tuple[object, str | N
     return conventions.get(one.field, (getattr(CANONICAL, one.field), None))
 
 
-def _record(one: Measured, names: dict, declared: tuple[object, str | None]) -> MeasuredRecord:
+def _record(one: Measurement, names: dict, declared: tuple[object, str | None]) -> MeasuredRecord:
     option, source = declared
     return MeasuredRecord(
         **names,

@@ -113,7 +113,7 @@ class Suite:
         diagnosis = self.diagnoses.setdefault(target.name, TargetDiagnosis())
         self.hellos[target.name] = hello
         known = all(record.known for record in verdicts if record.verdict.diagnosed)
-        hypotheses = diagnose_into(diagnosis, case, observation, judged, known)
+        hypotheses = diagnose_into(diagnosis, case, observation, judged, known, self.expectations)
         verdicts = with_diagnosis(verdicts, hypotheses)
         return [target_record(target, hello), case_record(case), *verdicts]
 

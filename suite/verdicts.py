@@ -10,9 +10,8 @@ from adapters.harness.registry import Target
 from diagnosis.consistency import TargetDiagnosis
 from diagnosis.judgement import Answered, Judgement, judge
 from diagnosis.question import Question
-from diagnosis.search import Hypothesis as NamedHypothesis
 from records.codec import LARGEST
-from records.hypothesis import Hypothesis, Interval, Kind, Option
+from records.hypothesis import Hypothesis, Option
 from records.schema import (
     Broken,
     CaseRecord,
@@ -121,8 +120,8 @@ def judgements(
     if told > len(case.steps) or (not ended and told < len(case.steps)):
         detail = f"{told} answers to {len(case.steps)} steps"
         return [Judgement(Verdict.BROKEN_ADAPTER, "", 0, detail=detail)]
-    known = partial(expectations.of, case) if expectations else None
-    return judge(case.layer(), case.inputs(), _answered(observation), declared, case.exact, known)
+    shared = partial(expectations.of, case) if expectations else None
+    return judge(case.layer(), case.inputs(), _answered(observation), declared, case.exact, shared)
 
 
 def diagnose_into(
@@ -131,13 +130,14 @@ def diagnose_into(
     observation: Observation,
     judged: list[Judgement],
     known: bool = False,
+    expectations: Expectations | None = None,
 ) -> tuple[Hypothesis, ...]:
     """Add a judged case to the diagnosis of its target; return what would explain it alone."""
     if any(not one.verdict.judged and not one.tensor for one in judged):
         return ()
-    question = question_of(case, observation)
+    question = question_of(case, observation, expectations)
     if any(one.verdict.diagnosed for one in judged):
-        return tuple(map(_typed, diagnosis.violates(case.id, question, known)))
+        return tuple(diagnosis.violates(case.id, question, known))
     diagnosis.conforms(question)
     return ()
 
@@ -152,10 +152,14 @@ def with_diagnosis(
     ]
 
 
-def question_of(case: Case, observation: Observation) -> Question:
+def question_of(
+    case: Case, observation: Observation, expectations: Expectations | None = None
+) -> Question:
     """Return a target's answer to a case as what hypotheses are held against."""
     declared = declared_conventions(observation)
-    return Question.of(case.layer(), case.inputs(), _answered(observation), declared, case.exact)
+    shared = partial(expectations.of, case) if expectations else None
+    answered = _answered(observation)
+    return Question.of(case.layer(), case.inputs(), answered, declared, case.exact, shared)
 
 
 def declared_conventions(observation: Observation) -> Conventions:
@@ -170,26 +174,12 @@ def explanation_records(
     return [
         ExplanationRecord(
             **names_of(target, hello),
-            hypothesis=_typed(NamedHypothesis(one.name, one.sentence)) if one.name else None,
+            hypothesis=one.hypothesis,
             sentence=one.sentence,
             cases=one.cases,
         )
         for one in diagnosis.explanations()
     ]
-
-
-def _typed(one: NamedHypothesis) -> Hypothesis:
-    """Return a hypothesis that the diagnosis still names in one string."""
-    field, equals, option = one.name.partition("=")
-    if field.removeprefix("default_") in ("epsilon", "momentum"):
-        found = one.interval
-        numbers = (found.low, found.high, found.best) if found else (float(option),) * 3
-        return Hypothesis(Kind.NUMBER, one.sentence, subject=field, interval=Interval(*numbers))
-    if not equals:
-        return Hypothesis(Kind.FAULT, one.sentence, subject=one.name)
-    pairs = (part.split("=") for part in one.name.split(", "))
-    changes = tuple((a, int(b) if a == "default_channel_axis" else b) for a, b in pairs)
-    return Hypothesis(Kind.CONVENTIONS, one.sentence, changes=changes)
 
 
 def ended_as(observation: Observation) -> Verdict | None:
