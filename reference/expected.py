@@ -158,7 +158,10 @@ def relevant(conventions: Conventions, layer: Layer, steps: Sequence[Step]) -> C
     idle |= {"empty_batch"} if all(step.x.size for step in steps) else set()
     idle |= {"initial_running_var"} if layer.running_var is not None else set()
     idle |= {"statistics_gradient"} if all(step.dy is None for step in steps) else set()
-    idle |= {"arithmetic"} if layer.dtype in ("float32", "float64") else set()
+    of_half = layer.dtype == "float32" or (
+        layer.dtype == "float64" and conventions.arithmetic != "float32"
+    )
+    idle |= {"arithmetic"} if of_half else set()
     # a float32 layer keeps its statistics in float32 whatever it promises of other dtypes
     own_dtype = layer.dtype == "float64" and conventions.statistics_dtype != "always_float32"
     idle |= {"statistics_dtype"} if layer.dtype == "float32" or own_dtype else set()
