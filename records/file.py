@@ -1,9 +1,9 @@
 """The records of a run on the disk: one JSON object a line, written out as verdicts are reached.
 
-What is read is checked here and nowhere else: every field has the type of its class, and every text
-is visible. A line that is no JSON object, as a disk leaves it, is left out and counted; half a line
-at the end is none, for so a run ends that is killed. Anything else that is no record of this schema
-is refused with its line and its field.
+What is read is checked once, at the door: every field has the type of its class, and every text is
+made visible. A line that is no JSON object, as a bad disk leaves it, is left out and counted; half
+a line at the end is none, for so a run ends that is killed. Anything else that is no record of this
+schema is refused, with its line and its field.
 """
 
 import json

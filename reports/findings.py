@@ -12,7 +12,7 @@ from records.verdict import Verdict
 from reports.evidence import cases_of, error_key, worst_first
 from reports.explanations import Causes
 from reports.matrix import Matrix
-from reports.measured import Measurement
+from reports.measured import MeasuredView
 from reports.text import count, cut, figure, listed, option_name
 
 TENSOR_GROUPS = {
@@ -197,7 +197,7 @@ def _make(kind, target: str, sentence: str, quote: str, group: Sequence[VerdictR
 
 def _mismatches(matrix: Matrix) -> list[Finding]:
     """Return a finding for each option measured against a declaration, whatever the dtypes."""
-    groups: dict[tuple, list[Measurement]] = {}
+    groups: dict[tuple, list[MeasuredView]] = {}
     for row in matrix.rows:
         for cell in row.cells:
             for item in filter(lambda item: item.mismatch, cell.measured):
@@ -206,7 +206,7 @@ def _mismatches(matrix: Matrix) -> list[Finding]:
     return [_mismatch(field, target, group) for (field, target, *_), group in groups.items()]
 
 
-def _mismatch(field: str, target: str, group: list[Measurement]) -> Finding:
+def _mismatch(field: str, target: str, group: list[MeasuredView]) -> Finding:
     first = group[0]
     dtypes = list(dict.fromkeys(item.dtype for item in group))
     where = f" in {listed(dtypes)}"

@@ -13,7 +13,7 @@ from records.schema import (
     VerdictRecord,
 )
 from reports.evidence import fields_of
-from reports.measured import Measurement, differing, promise, shown_of, typeset
+from reports.measured import MeasuredView, differing, promise, shown_of, typeset
 from reports.text import option_name, option_text
 
 GROUPS = {
@@ -48,8 +48,8 @@ class Cell:
     mismatch: bool = False
     side: int = 0
     reason: str = ""
-    measured: tuple[Measurement, ...] = ()
-    differing: tuple[Measurement, ...] = ()
+    measured: tuple[MeasuredView, ...] = ()
+    differing: tuple[MeasuredView, ...] = ()
     confirmed: tuple[str, ...] = ()
 
     @property
@@ -142,9 +142,9 @@ class Matrix:
 
 def matrix_of(run: Run) -> Matrix:
     """Return the convention matrix of a run."""
-    measured: dict[tuple[str, str], list[Measurement]] = {}
+    measured: dict[tuple[str, str], list[MeasuredView]] = {}
     for record in run.measured:
-        measured.setdefault((record.field, record.target), []).append(Measurement(record))
+        measured.setdefault((record.field, record.target), []).append(MeasuredView(record))
     declared = {
         (one.field, target.target): one for target in run.targets for one in target.conventions
     }
@@ -194,7 +194,7 @@ class _Facts:
 
     target: TargetRecord
     declared: Declared | None
-    measured: tuple[Measurement, ...]
+    measured: tuple[MeasuredView, ...]
     confirmed: tuple[str, ...]
 
 

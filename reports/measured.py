@@ -10,7 +10,7 @@ SHOWN_DTYPE = "float32"
 
 
 @dataclass(frozen=True)
-class Measurement:
+class MeasuredView:
     """What one probe measured, as text."""
 
     record: MeasuredRecord
@@ -72,15 +72,15 @@ class Measurement:
         return cut(f"{self.dtype}: {option}{told and f' – {told}'}", 600)
 
 
-def shown_of(measured: Sequence[Measurement]) -> Measurement | None:
+def shown_of(measured: Sequence[MeasuredView]) -> MeasuredView | None:
     """Return the measurement to show: that in float32, else in the first dtype."""
     own = [item for item in measured if item.dtype == SHOWN_DTYPE]
     return next(iter([*own, *measured]), None)
 
 
 def differing(
-    measured: Iterable[Measurement], shown: Measurement | None
-) -> tuple[Measurement, ...]:
+    measured: Iterable[MeasuredView], shown: MeasuredView | None
+) -> tuple[MeasuredView, ...]:
     """Return what was measured in other dtypes and is not what is shown."""
     return tuple(
         item

@@ -10,7 +10,7 @@ from records.verdict import Verdict
 from reports.evidence import error_key, worst_first
 from reports.findings import MISMATCH, MISMATCH_GLYPH, known_text
 from reports.matrix import MatrixRow
-from reports.measured import Measurement
+from reports.measured import MeasuredView
 from reports.summary import Summary
 from reports.text import fact, figure, option_name
 
@@ -232,7 +232,7 @@ def _convention(row: MatrixRow, links: Links) -> dict:
     }
 
 
-def _measurement(item: Measurement) -> dict:
+def _measurement(item: MeasuredView) -> dict:
     return {
         "dtype": item.dtype,
         "option": item.option,
