@@ -135,7 +135,7 @@ def test_the_page_shows_the_committed_run():
     text = page.page()
     assert (
         run["date"] in text
-        and f"runs them all: {run['implementation']}.\n" in text
+        and f"runs them all: {run['implementation']}\n" in text
         and run["machine"]["processor"] in text
     )
     for figures in run["figures"].values():
