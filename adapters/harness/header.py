@@ -20,6 +20,7 @@ from adapters.harness import text
 
 LARGEST_FILE = 2**20
 LARGEST_HEADER = 2**15
+LONGEST_REQUIREMENT = 1000  # a version of thousands of digits is none that Python can compare
 BEGIN, END = "# /// script", "# ///"
 KEYS = ("package", "devices", "modes", "older")
 DEVICE_KEYS = ("dependencies",)
@@ -85,7 +86,7 @@ class Implementation:
 
     def at(self, specifier: str) -> "Implementation":
         """Return the implementation at another version. Raises InvalidSpecifier."""
-        wanted = SpecifierSet(specifier)
+        wanted = SpecifierSet(_bounded(specifier))
         changed = replace(self, exclude_newer="", specifier=specifier)
         newest = _newest(wanted)
         for older in self.older:
@@ -223,20 +224,28 @@ def _dependencies(table: dict) -> tuple[str, ...]:
     requirements = []
     for wish in _list(table, "dependencies"):
         try:
-            requirements.append(str(Requirement(str(wish))))
+            requirements.append(str(Requirement(_bounded(str(wish)))))
         except (ValueError, RecursionError) as error:
             reason = str(error).splitlines()[0]
-            raise BadHeader(f"the dependency {wish!r} is none: {reason}") from None
+            told = text.one_line(repr(wish), 60)
+            raise BadHeader(f"the dependency {told} is none: {reason}") from None
     return tuple(requirements)
 
 
 def _specifier(table: dict, key: str) -> str:
-    text = str(table.get(key, ""))
+    wish = str(table.get(key, ""))
     try:
-        SpecifierSet(text)
+        SpecifierSet(_bounded(wish))
     except InvalidSpecifier as error:
         raise BadHeader(f"{key}: {error}") from None
-    return text
+    return wish
+
+
+def _bounded(wish: str) -> str:
+    """Return a requirement or specifier. Raises InvalidSpecifier for one of absurd length."""
+    if len(wish) > LONGEST_REQUIREMENT:
+        raise InvalidSpecifier(f"it has {len(wish)} characters; at most {LONGEST_REQUIREMENT}")
+    return wish
 
 
 def _newest(wanted: SpecifierSet) -> Version | None:
