@@ -7,9 +7,10 @@ import pytest
 
 from adapters.harness.conversation import AT_ONCE
 from adapters.harness.memory import SHARE
-from adapters.harness.registry import UsageError
+from adapters.harness.registry import UsageError, implementations
 from records.file import RecordsError
-from suite.run import DTYPES, IMPLEMENTATIONS, Suite, table_of_targets
+from suite.run import DTYPES, IMPLEMENTATIONS, Suite
+from suite.targets import rows_of, table_of
 from suite.terminal import summarise
 from suite.verdicts import UNAVAILABLE
 
@@ -39,7 +40,11 @@ def pytest_addoption(parser):
     add("--device", metavar="NAME", help="cpu, cuda, … or 'all' (default: each one's first)")
     add("--mode", metavar="NAME", help="eager, jit, … or 'all' (default: each one's first)")
     add("--dtype", metavar="NAME[,NAME]", help=f"only cases of: {', '.join(DTYPES)}")
-    add("--case", metavar="ID[,ID]", help="only these cases; `pytest --collect-only -q` lists them")
+    add(
+        "--case",
+        metavar="ID[,ID]",
+        help="only these cases; `python -m conformance cases` lists them",
+    )
     add(
         "--python",
         action="append",
@@ -109,7 +114,7 @@ def _stop_in_order(number, frame):
 
 def pytest_cmdline_main(config):
     if config.option.targets:
-        print(table_of_targets())
+        print(table_of(rows_of(implementations().values())))
         return 0
     return None
 

@@ -1,0 +1,1 @@
+"""How fast, how large, how close to the goal: every module here measures one thing."""

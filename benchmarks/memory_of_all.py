@@ -1,29 +1,33 @@
 """How much memory a run of all implementations holds at its peak, in every process together.
 
-`python -m benchmarks.memory_of_all`: every implementation in its first mode, all cases. Resident
-sets are added up, so what processes share counts for each of them. Linux only.
+Every implementation runs all cases in its first mode. Resident sets are added up, so what
+processes share counts for each of them. Linux only.
 """
 
 import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+from adapters.harness import registry
+from adapters.harness.environments import interpreter
 from adapters.harness.memory import resident
+from benchmarks.harness.figure import Figure
+from benchmarks.harness.runs import ENDED, ROOT, suite
 
-ROOT = Path(__file__).parent.parent
 LARGEST = 6000
 EVERY = 0.2
 
 
-def main() -> int:
+def measure(implementation: str = "all") -> Iterator[Figure]:
+    for one in registry.choose(implementation):
+        interpreter(one)  # what building takes is not meant
     start, peak, most = time.perf_counter(), 0, 0
     largest: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as folder:
-        options = ["-p", "no:cacheprovider", f"--report={folder}", "--implementation", "all"]
         run = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *options, *sys.argv[1:]],
+            suite(folder, "--implementation", implementation),
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -35,11 +39,13 @@ def main() -> int:
                 largest[name] = max(largest.get(name, 0), size)
             peak, most = max(peak, sum(held.values())), max(most, len(held))
             time.sleep(EVERY)
-    for name, size in sorted(largest.items(), key=lambda item: -item[1]):
-        print(f"{name:28} {size / 2**20:7.0f} MB")
-    print(f"at most {most} processes at once, {time.perf_counter() - start:.0f} s")
-    print(f"peak of all together: {peak / 2**20:.0f} MB (at most {LARGEST})")
-    return int(peak > LARGEST * 2**20)
+    if run.returncode not in ENDED:
+        raise RuntimeError(f"the run ended with status {run.returncode}")
+    name = max(largest, key=lambda one: largest[one])
+    yield Figure("time of the run", time.perf_counter() - start, "s")
+    yield Figure("processes at once, at most", most)
+    yield Figure(f"the largest process, {name}", largest[name] / 1e6, "MB")
+    yield Figure("all processes together, at the peak", peak / 1e6, "MB", LARGEST)
 
 
 def _family(root: int) -> set[int]:
@@ -67,7 +73,3 @@ def _name(pid: int) -> str:
     if "adapters.harness.worker" in words:
         return Path(words[words.index("adapters.harness.worker") + 1]).stem
     return "host" if "pytest" in words else Path(words[0]).name
-
-
-if __name__ == "__main__":
-    sys.exit(main())

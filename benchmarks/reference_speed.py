@@ -1,22 +1,22 @@
 """Forward and backward of the reference beside PyTorch's, in float64 at (32, 64, 56, 56).
 
-`python -m benchmarks.reference_speed` runs both in turn, several times, and compares the fastest:
-the reference may take twice as long.
+Each runs five times and the fastest counts.
 """
 
 import subprocess
-import sys
 import time
+from collections.abc import Iterator
 
 import numpy as np
 
 from adapters.harness import registry
 from adapters.harness.environments import interpreter
+from benchmarks.harness.figure import Figure
 from reference.batch_norm import batch_norm, batch_norm_backward
 
 SHAPE = (32, 64, 56, 56)
 ROUNDS = 5
-LARGEST_RATIO = 2.0
+LARGEST = 2.0
 
 TORCH = f"""
 import time, torch
@@ -33,7 +33,7 @@ print(best)
 """
 
 
-def main() -> int:
+def measure() -> Iterator[Figure]:
     python = interpreter(registry.implementations()["pytorch"])
     torch = float(subprocess.check_output([python, "-c", TORCH], text=True))
     rng = np.random.default_rng(0)
@@ -55,10 +55,6 @@ def main() -> int:
         )
         batch_norm_backward(dy, forward)
         best = min(best, time.perf_counter() - start)
-    ratio = best / torch
-    print(f"reference {best:.3f} s, torch {torch:.3f} s: {ratio:.2f} (at most {LARGEST_RATIO})")
-    return int(ratio > LARGEST_RATIO)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    yield Figure("PyTorch", torch, "s")
+    yield Figure("reference", best, "s")
+    yield Figure("reference / PyTorch", best / torch, goal=LARGEST)

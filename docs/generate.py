@@ -1,13 +1,16 @@
 """Write the parts of the documentation that are tables of what the code holds.
 
-`python -m docs.generate` rewrites docs/conventions.md; a test says when it is stale.
+`python -m docs.generate` rewrites every page of `PAGES`; a test says when one is stale.
 """
 
 from pathlib import Path
 
+from benchmarks.harness.page import page as benchmarks_page
+from records.verdict import Verdict
 from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS
 
 FOLDER = Path(__file__).parent
+README = FOLDER.parent / "README.md"
 KINDS = {
     "values": "Conventions that change values",
     "bound": "Conventions that change how exactly the values must be met",
@@ -43,12 +46,35 @@ def conventions_page() -> str:
     return "\n".join(lines).replace("|mean|", "\\|mean\\|") + "\n"
 
 
-PAGES = {"conventions.md": conventions_page}
+def verdicts_table() -> str:
+    """Return the verdicts with what they mean, the plainest first."""
+    rows = [f"| `{verdict}` | {verdict.meaning} |" for verdict in Verdict]
+    return "\n".join(["| verdict | what it means |", "|---|---|", *rows])
+
+
+PAGES = {
+    "benchmarks.md": benchmarks_page,
+    "conventions.md": conventions_page,
+}
+"""Each generated page of this folder, with the function that returns its text."""
+
+PARTS = {"verdicts": verdicts_table}
+"""Each generated part of the README, by the name that its comments have."""
+
+
+def with_parts(text: str) -> str:
+    """Return the README with its generated parts written anew, each between its two comments."""
+    for name, part in PARTS.items():
+        start, end = f"<!-- {name}: written by `python -m docs.generate` -->\n", "\n<!-- end -->"
+        before, after = text.split(start)
+        text = before + start + part() + end + after.partition(end)[2]
+    return text
 
 
 def main() -> None:
     for name, page in PAGES.items():
         (FOLDER / name).write_text(page(), encoding="utf-8")
+    README.write_text(with_parts(README.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.harness import environments, registry
+from adapters.harness import registry
 from adapters.harness.conversation import Settings
 from adapters.harness.header import Implementation
 from adapters.harness.host import Host
@@ -248,35 +248,6 @@ def _chosen_cases(options):
 
 def _pythons(options, chosen: list[Implementation]) -> dict[str, Path]:
     known = {**registry.implementations(), **{one.name: one for one in chosen}}
-    pythons = {}
-    for text in options.python:
-        name, equals, path = text.partition("=")
-        if not equals or name not in known:
-            raise registry.UsageError(
-                f"--python {text}: write NAME=PATH with a NAME of: {', '.join(known)}"
-            )
-        if not Path(path).is_file():
-            raise registry.UsageError(f"--python {text}: there is no file {path}")
-        pythons[name] = Path(path).absolute()
+    pythons = registry.pythons(options.python, known)
     options.python = [f"{name}={path}" for name, path in pythons.items()]
     return pythons
-
-
-def table_of_targets():
-    rows = [("implementation", "version", "devices", "modes", "environment", "state")]
-    for one in registry.implementations().values():
-        rows.append(
-            (
-                one.name,
-                f"{one.package} {one.pinned_version}",
-                " ".join(one.devices),
-                " ".join(one.modes),
-                str(environments.environment_folder(one)),
-                "built" if environments.is_built(one) else "not built",
-            )
-        )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )

@@ -1,7 +1,17 @@
-"""The mutation score, at the end of the project's own tests."""
+"""What is told at the end of the project's own tests: the mutation score, and what is missing."""
+
+import pytest
+
+from tests import browser
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter):
+    _mutation_score(terminalreporter)
+    _without_browser(terminalreporter)
+
+
+def _mutation_score(terminalreporter):
     rows = [
         value
         for reports in terminalreporter.stats.values()
@@ -19,3 +29,14 @@ def pytest_terminal_summary(terminalreporter):
             f"{mutant}: killed by {killers} cases, first {killer}; diagnosed as {told}"
         )
     terminalreporter.write_line(f"{killed} of {len(rows)} mutants killed, {named} named")
+
+
+def _without_browser(terminalreporter):
+    skipped = [
+        report.longrepr[2]
+        for report in terminalreporter.stats.get("skipped", ())
+        if browser.MISSING in str(report.longrepr[2])
+    ]
+    if skipped:
+        reason = skipped[0].removeprefix("Skipped: ")
+        terminalreporter.write_line(f"{len(skipped)} tests were skipped: {reason}")

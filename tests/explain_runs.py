@@ -35,7 +35,7 @@ def options_of(one):
 def run(*arguments):
     """Run the command as a user does."""
     return subprocess.run(
-        [sys.executable, "-m", "explain", "explain", *map(str, arguments)],
+        [sys.executable, "-m", "conformance", "explain", *map(str, arguments)],
         cwd=ROOT,
         capture_output=True,
         text=True,

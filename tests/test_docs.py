@@ -5,10 +5,28 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import FOLDER, PAGES
+from docs.generate import FOLDER, PAGES, README, with_parts
+from tests.documented_commands import NotThere, check, commands_in
+from tests.test_architecture import MAY_IMPORT
 
 ROOT = Path(__file__).parent.parent
-TEXTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+TEXTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+TOLD_OF_THE_PAST = {ROOT / "CHANGELOG.md"}
+"""What names commands and files that are gone, because it says so."""
+
+PLACES = re.compile(rf"`((?:{'|'.join(MAY_IMPORT)})/[\w/.-]*)`")
+NOT_YET = ("reports/latest", "reports/mine", "adapters/my_layer", "benchmarks/latest.json")
+"""What a run or the reader makes."""
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.fixture
+def parser(pytestconfig):
+    """pytest's own parser, with the options of the suite."""
+    return pytestconfig._parser
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -18,33 +36,76 @@ def test_generated_pages_are_fresh(name):
     assert (FOLDER / name).read_text(encoding="utf-8") == PAGES[name](), stale
 
 
-@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_generated_parts_of_the_readme_are_fresh():
+    """The table of the verdicts is the enumeration's, and is written again where it is not."""
+    text = README.read_text(encoding="utf-8")
+    assert text == with_parts(text), "README.md is stale: run python -m docs.generate"
+    assert with_parts(text.replace("| `violates` |", "| `fails` |")) == text
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=name_of)
 def test_links_lead_somewhere(path):
     """Every relative link and every path in backticks exists."""
     text = path.read_text(encoding="utf-8")
-    links = re.findall(r"\]\(([^)#\s]+)\)", text)
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
     for link in links:
         if "://" not in link:
             assert (path.parent / link).exists(), link
-    named = re.findall(r"`((?:docs|tests|reference|adapters|test_cases|reports)/[\w/.-]+)`", text)
-    for name in named:
-        if not name.startswith(("reports/latest", "adapters/my_layer", "reports/mine")):
-            assert (ROOT / name).exists(), name
+    if path not in TOLD_OF_THE_PAST:
+        for name in PLACES.findall(text):
+            assert name.startswith(NOT_YET) or (ROOT / name).exists(), name
 
 
-def test_the_options_of_the_readme_exist():
-    """Every option that the README shows is one of the suite's or of pytest's own."""
-    shown = set(re.findall(r"(--[a-z][a-z-]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
-    commands = ("conftest.py", "adapters/__main__.py", "reports/__main__.py")
-    texts = [(ROOT / name).read_text(encoding="utf-8") for name in commands]
-    ours = {name for text in texts for name in re.findall(r'"(--[a-z-]+)"', text)}
-    assert shown <= ours | {"--junitxml", "--help", "--upgrade"}
+@pytest.mark.parametrize("path", sorted({*TEXTS} - TOLD_OF_THE_PAST), ids=name_of)
+def test_commands_are_real(path, parser):
+    """Every command that a document shows is taken by the parser that it is meant for."""
+    for command in commands_in(path.read_text(encoding="utf-8")):
+        check(command, parser)
 
 
-def test_the_commands_of_the_readme_are_on_the_menu():
-    """The tox environments that the documentation names exist."""
-    menu = (ROOT / "tox.ini").read_text(encoding="utf-8")
-    for path in TEXTS:
-        for name in re.findall(r"tox -q? ?-?e ([a-z,]+)", path.read_text(encoding="utf-8")):
-            for one in name.split(","):
-                assert f"[testenv:{one}]" in menu, (path.name, one)
+def test_the_readme_shows_every_command_of_the_front_door():
+    """Who reads only the README knows what there is."""
+    from conformance.command_line import commands
+
+    shown = " ".join(commands_in(README.read_text(encoding="utf-8")))
+    for name in commands():
+        assert f"python -m conformance {name}" in shown
+
+
+def test_commands_are_found_in_blocks_and_sentences():
+    """Each line of a block, each part of a line, and what stands between backticks."""
+    text = (
+        "Say `pytest -x` or `tox\n-e report`, and `--dtype` with it, not `Layer`.\n"
+        "```\npip install x && tox   # both\nanything\n```\n"
+        "```console\n$ python -m conformance cases\npytest said nothing\n```\n"
+        "```python\npytest = 1\n```\n"
+    )
+    found = commands_in(text)
+    assert sorted(found) == [
+        *("--dtype", "pip install x", "pytest -x", "python -m conformance cases", "tox"),
+        "tox -e report",
+    ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "pytest --no-such-option",
+        "pytest tests/no_such_file.py",
+        "python -m conformance expalin FILE",
+        "python -m conformance explain --no-such-option FILE",
+        "python -m conformance report --output DIR",
+        "python -m no_such_package DIR",
+        "python -m docs.nothing",
+        "python -m benchmarks nothing",
+        "python -m pip install -r no-such-requirements.txt",
+        "python /somewhere/else cases",
+        "tox -e nothing",
+        "tox -e report -- --no-such-option",
+        "--no-such-option",
+    ],
+)
+def test_what_is_not_there_is_found_out(command, parser):
+    """A document that showed one of these would fail."""
+    with pytest.raises(NotThere):
+        check(command, parser)

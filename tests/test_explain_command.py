@@ -1,4 +1,4 @@
-"""`python -m reference explain` as the user's tool: two dumps, JSON for machines, help."""
+"""`python -m conformance explain` as the user's tool: two dumps, JSON for machines, help."""
 
 import json
 
@@ -8,7 +8,9 @@ import pytest
 from explain.checks import OPTIONAL, REQUIRED
 from explain.comparison import compare
 from tests.explain_runs import explained, run, save_in
+from tests.front_door import ROOT, python
 from tests.independent_layer import FRAMEWORKS, call, inputs
+from tests.test_architecture import HOST_LIBRARIES
 
 
 @pytest.fixture
@@ -75,3 +77,15 @@ def test_help_teaches():
     text = run("--help").stdout
     for name in (*REQUIRED, *OPTIONAL, "np.savez", "--inference", "--channel-axis", "--json"):
         assert name in text
+
+
+def test_python_and_numpy_are_enough(saved):
+    """What the page promises: none of the host's other libraries is needed."""
+    dump = saved(call(inputs((4, 3, 5), 1, np.float32), 1))
+    code = (
+        f"import sys; sys.modules |= dict.fromkeys({sorted(HOST_LIBRARIES - {'numpy'})}); "
+        f"from conformance.command_line import main; sys.exit(main(['explain', {str(dump)!r}]))"
+    )
+    done = python("-c", code, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "your numbers follow " in done.stdout

@@ -1,22 +1,16 @@
 """The report in a real browser: hostile records, the keyboard, the policy, the network."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from records.file import FILE_NAME, read_run
 from reports.html import render, write
+from tests.browser import problems, requests, start
 from tests.sample_records import write_sample
 from tests.test_report_html import large_run
 
-INSTALL = "run `apt-get install -y chromium chromium-driver` and `pip install selenium`"
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync "
-    "--window-size=1400,1000"
-)
 HOSTILE = (
     '</script><script>alert("pwned")</script>"><img src=x onerror=alert(1)>'
     "'--><svg onload=alert(2)>{{7*7}}{% raw %}"
@@ -29,23 +23,8 @@ MEANINGFUL = {"verdict", "error_over_bound", "max_ulp", "changes", "tensor", "te
 
 @pytest.fixture(scope="module")
 def browser():
-    """A headless browser that records its console and its requests."""
-    try:
-        from selenium import webdriver
-    except ImportError:
-        pytest.fail(f"the report is tested in a real browser, and selenium is missing: {INSTALL}")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    chromium = chromium or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.fail(f"the report is tested in a real browser, and none was found: {INSTALL}")
-    options = webdriver.ChromeOptions()
-    for flag in FLAGS.split():
-        options.add_argument(flag)
-    options.binary_location = chromium
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    options.set_capability("unhandledPromptBehavior", "ignore")  # an alert must fail the test
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    """A headless browser, the same for all tests."""
+    started = start()
     yield started
     started.quit()
 
@@ -58,8 +37,8 @@ def open_page(browser, tmp_path):
         path = tmp_path / "index.html"
         path.write_text(text, encoding="utf-8")
         browser.get("about:blank")
-        browser.get_log("browser")
-        browser.get_log("performance")
+        problems(browser)
+        requests(browser)
         browser.get(path.as_uri())
         return browser
 
@@ -92,10 +71,6 @@ def addresses(browser) -> list[str]:
         """return [...new Set([...document.querySelectorAll("a[href^='#/']")]
                .map((link) => link.getAttribute("href")))]"""
     )
-
-
-def problems(browser) -> list[dict]:
-    return browser.get_log("browser")
 
 
 def hostile(value, key="", *, spare=frozenset()):
@@ -234,12 +209,7 @@ def test_nothing_is_requested_but_the_page(sample):
     )
     assert refused[0] is None
     assert refused[1].startswith("default-src 'none'; style-src 'sha256-")
-    events = [json.loads(entry["message"])["message"] for entry in sample.get_log("performance")]
-    requested = [
-        event["params"]["request"]["url"].split("#")[0]
-        for event in events
-        if event["method"] == "Network.requestWillBeSent"
-    ]
+    requested = [url.split("#")[0] for url in requests(sample)]
     assert requested and {Path(url).name for url in requested} == {"index.html"}
     assert all(url.startswith("file://") for url in requested)
 

@@ -175,7 +175,7 @@ def test_failed_write_keeps_the_old_page(tmp_path, monkeypatch):
 
 def command(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "reports", *map(str, arguments)],
+        [sys.executable, "-m", "conformance", "report", *map(str, arguments)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -183,7 +183,7 @@ def command(*arguments):
 
 
 def test_command_renders_from_records_alone(tmp_path):
-    """`python -m reports DIR` writes the page of a run and prints its path."""
+    """`python -m conformance report DIR` writes the page of a run and prints its path."""
     write_sample(tmp_path)
     done = command(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -228,14 +228,17 @@ def test_command_says_in_one_line_what_is_wrong(tmp_path):
     for folder in (tmp_path / "none", tmp_path / "bad"):
         done = command(folder)
         assert done.returncode == 2
-        assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+        assert (
+            done.stderr.startswith("python -m conformance report: ")
+            and done.stderr.count("\n") == 1
+        )
     write_sample(tmp_path / "good")
     done = command(tmp_path / "good", tmp_path / "none")
     assert (done.returncode, done.stdout) == (2, "")  # no page of half of what was asked for
     assert str(tmp_path / "none") in done.stderr
     done = command(tmp_path / "good", "--output", tmp_path / "bad" / FILE_NAME)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("python -m conformance report: ") and done.stderr.count("\n") == 1
 
 
 def test_command_teaches():

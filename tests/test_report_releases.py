@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from conformance.command_line import main
 from records.file import RecordWriter, Run
-from reports.__main__ import main
 from reports.html import render
 from reports.releases import as_markdown
 from reports.summary import summarize
@@ -144,17 +144,17 @@ def test_the_page_shows_the_changes_with_links(run):
 
 
 def test_changes_as_markdown(run, tmp_path, capsys):
-    """`--changes` prints them and writes no page; of one version there is nothing to say."""
+    """The command prints them and writes no page; of one version there is nothing to say."""
     writer = RecordWriter(tmp_path, {})
     for record in (*run.targets, *run.verdicts, *run.measured):
         fields = {name: value for name, value in record.items() if name != "kind"}
         writer.write(record["kind"], **fields)
     writer.close()
-    assert main(["--changes", str(tmp_path)]) == 0
+    assert main(["changes", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     assert told == as_markdown(summarize(run).releases)
     assert told.startswith("## torch 2.9.1+cu128 → 2.10.0 (cpu · eager)\n\n- zero_epsilon in")
     assert "  - `zero`\n" in told
     assert not (tmp_path / "index.html").exists()
-    assert main(["--changes", str(write_sample(tmp_path / "sample").parent)]) == 0
+    assert main(["changes", str(write_sample(tmp_path / "sample").parent)]) == 0
     assert capsys.readouterr().out == ""

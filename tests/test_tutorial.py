@@ -28,7 +28,7 @@ def test_the_tutorials_layer_gets_its_verdicts(tmp_path):
     assert len(blocks) == 2
     adapter = tmp_path / "my_layer.py"
     adapter.write_text("\n".join(blocks), encoding="utf-8")
-    done = python("adapters", "smoke", adapter, "--python", sys.executable)
+    done = python("conformance", "smoke", adapter, f"--python=my-layer={sys.executable}")
     assert done.returncode == 0, done.stdout[-3000:]
     options = [f"--adapter={adapter}", f"--python=my-layer={sys.executable}"]
     options += [f"--report={tmp_path / 'report'}"]

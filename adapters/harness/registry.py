@@ -1,6 +1,7 @@
 """The implementations that exist: the adapter files of a folder, and those of the command line."""
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +89,22 @@ def _parts(wish: str) -> list[str]:
         else:
             parts.append(text)
     return parts
+
+
+def pythons(texts: Iterable[str], known: Collection[str]) -> dict[str, Path]:
+    """Return the interpreter that `--python NAME=PATH` gives to each implementation.
+
+    Raises UsageError for a NAME that is not among the known, or a PATH that is no file.
+    """
+    found = {}
+    for text in texts:
+        name, equals, path = text.partition("=")
+        if not equals or name not in known:
+            raise UsageError(f"--python {text}: write NAME=PATH with a NAME of: {', '.join(known)}")
+        if not Path(path).is_file():
+            raise UsageError(f"--python {text}: there is no file {path}")
+        found[name] = Path(path).absolute()
+    return found
 
 
 def targets(chosen: list[Implementation], device: str | None, mode: str | None) -> list[Target]:

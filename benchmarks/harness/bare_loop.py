@@ -1,7 +1,7 @@
 """Run requests from a file through one adapter, with nothing else: the floor of a run's time.
 
-`python -m benchmarks.bare_loop ADAPTER FRAMES`, with the framework's own interpreter; FRAMES holds
-requests as `adapters.harness.wire` writes them.
+`python -m benchmarks.harness.bare_loop ADAPTER FRAMES`, with the framework's own interpreter;
+FRAMES holds requests as `adapters.harness.wire` writes them.
 """
 
 import sys
