@@ -13,6 +13,7 @@ from suite.run import DTYPES, IMPLEMENTATIONS, Suite
 from suite.targets import rows_of, table_of
 from suite.terminal import summarise
 from suite.verdicts import UNAVAILABLE
+from suite.verdicts import fails as fails_its_test
 
 RECORDS = pytest.StashKey[list]()
 MEASURING = "test_measured_conventions.py"
@@ -205,6 +206,18 @@ def verdicts(case_on_target, request):
     records = request.config.stash[SUITE].records(case, target)
     request.node.stash[RECORDS] = records
     return [record for record in records if record["kind"] == "verdict"]
+
+
+@pytest.fixture
+def fails():
+    """What says whether a verdict record fails its test."""
+    return fails_its_test
+
+
+@pytest.fixture
+def untold():
+    """The verdicts that say nothing of a layer."""
+    return ("declined", UNAVAILABLE)
 
 
 @pytest.fixture
