@@ -46,9 +46,7 @@ class Number(Interval):
     usual: tuple[float, ...] = ()
 
     @classmethod
-    def within(
-        cls, low: float, high: float, subject: str, given: Iterable[float] = ()
-    ) -> "Number":
+    def within(cls, low: float, high: float, subject: str, given: Iterable[float] = ()) -> "Number":
         """Return an interval of the epsilon or the momentum with its likeliest number."""
         inside = {
             number: None

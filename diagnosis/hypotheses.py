@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from diagnosis.faults import FAULTS, Fault
-from diagnosis.fitting import Number
 from diagnosis.question import Question
 from records.hypothesis import Hypothesis, Interval, Kind
 from reference.conventions import CONVENTIONS, QUESTIONS
@@ -52,9 +51,11 @@ def with_number(question: Question, subject: str, number: float) -> list[StepExp
     return question.expect(question.declared, layer)
 
 
-def numbered(layer: Layer, **numbers: float) -> Layer:
+def numbered(layer: Layer, *, epsilon: float | None = None, momentum: float | None = None) -> Layer:
     """Return a layer with another epsilon, or another weight of the batch as its momentum."""
-    return replace(layer, **({"raw_momentum": None} if "momentum" in numbers else {}), **numbers)
+    if epsilon is not None:
+        layer = replace(layer, epsilon=epsilon)
+    return layer if momentum is None else replace(layer, momentum=momentum, raw_momentum=None)
 
 
 def loosens(hypothesis: Hypothesis) -> bool:
@@ -83,5 +84,3 @@ def _meaning(change: Change) -> str:
     if name in CONVENTIONS:
         return f"{QUESTIONS[name]} {CONVENTIONS[name].options[str(option)]}"
     return f"the {QUESTIONS[name]} is {option}"
-
-

@@ -238,8 +238,9 @@ class _Alternatives:
 
 
 def _fits(observed: np.ndarray, expected: Expected | None) -> bool:
-    same_shape = expected is not None and np.shape(expected.value) == observed.shape
-    return same_shape and is_within(observed, expected)
+    if expected is None or np.shape(expected.value) != observed.shape:
+        return False
+    return is_within(observed, expected)
 
 
 def _refusal(number, field, answered: Answered, declared: Conventions) -> Judgement:

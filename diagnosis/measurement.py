@@ -8,7 +8,8 @@ is the answer.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as field_of
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Measurement:
     option: object
     probe: str
     evidence: str
-    excluded: dict[str, float] = field(default_factory=dict)
+    excluded: dict[str, float] = field_of(default_factory=dict)
     interval: Interval | None = None
     at_least: bool = False
 

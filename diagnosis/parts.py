@@ -119,5 +119,3 @@ def _picked(question: Question, pick: Callable[[str, np.ndarray], np.ndarray]) -
         answered=replace(question.answered, steps=answers),
         shared=None,
     )
-
-

@@ -119,7 +119,11 @@ class Question:
         """Return one step, with the layer as it stood before it by its own answers."""
         layer = self.layer
         for answer in self.answered.steps[:number]:
-            layer = replace(layer, **{name: answer[name] for name in RUNNING if name in answer})
+            layer = replace(
+                layer,
+                running_mean=answer.get("running_mean", layer.running_mean),
+                running_var=answer.get("running_var", layer.running_var),
+            )
         return Call(layer, self.steps[number], self.answered.steps[number])
 
     def _malformed(self, answer: Mapping[str, np.ndarray], expectation: StepExpectation) -> bool:

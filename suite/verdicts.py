@@ -125,7 +125,7 @@ def judgements(
     """Return the verdicts on one answer, tensor by tensor where there are tensors."""
     if observation.ended in WITHOUT_TENSORS:
         number = len(observation.steps)
-        ended = Verdict(observation.ended)
+        ended = Verdict(observation.ended)  # type: ignore[call-arg]  # mypy sees __new__
         return [Judgement(ended, "", number, detail=_with_log(observation))]
     try:
         declared = declared_conventions(observation)

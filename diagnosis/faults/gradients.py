@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from diagnosis.faults.fault import changed, fault, moved
-from diagnosis.question import Question
 from reference.batch_norm import channel_major, from_channel_major
 from reference.conventions import Conventions
 from reference.expected import Expected, StepExpectation, expect
@@ -17,7 +16,7 @@ def _has_gradients(step: Step, one: StepExpectation, conventions: Conventions) -
     return trains(step, conventions) and "dx" in one.tensors and step.x.size > 0
 
 
-def _gradient_parts(question: Question, step: Step):
+def _gradient_parts(question, step):
     """Return axis, dy and x_hat, channel-major, and gamma / std of a training step with dy."""
     layer, conventions = question.layer, question.declared
     axis = axis_of(layer, conventions)

@@ -93,10 +93,7 @@ def beta_ignored(question):
 
 @fault("the output is written over the input", "x")
 def output_aliases_input(question):
-    return [
-        changed(one, x=one.tensors["y"]) if one.tensors else one
-        for one in question.usual
-    ]
+    return [changed(one, x=one.tensors["y"]) if one.tensors else one for one in question.usual]
 
 
 @fault("the input is modified in place", "x", general=True)
