@@ -95,7 +95,7 @@ def test_a_number_keeps_the_digits_that_make_it():
     """A momentum held as a C float is not told as the round number that it is not."""
     held = 1 - float(np.float32(0.9))
     width = 1e-12
-    number = Number.within(held - width, held + width, "momentum")
+    number = Number.within(held - width / 2, held + width, "momentum")
     assert number.best == held
     hypothesis = of_number("momentum", number)
     assert float(hypothesis.name.partition("=")[2]) != 0.1
