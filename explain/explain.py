@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from diagnosis.combinations import Combinations, Fit, fit_of, looser_bounds, same_numbers
-from diagnosis.hypotheses import describe, numbered
+from diagnosis.hypotheses import Hypothesis, describe, numbered
 from diagnosis.judgement import error_over_bound
 from diagnosis.question import RUNNING, Question, partial_answer
 from diagnosis.search import diagnose
@@ -18,15 +18,28 @@ from reference.expected import Expected
 
 @dataclass(frozen=True)
 class Explained:
-    """What a dump follows: the simplest combination that fits, or the nearest where none does."""
+    """What a dump follows: the simplest combination that fits, or the nearest where none does.
+
+    `hypotheses` are what the diagnosis makes of a dump that nothing fits: of all its tensors, or of
+    those `alone` that are outside their bounds.
+    """
 
     dump: Dump
     fit: Fit
     explained: bool
     findings: tuple[Finding, ...]
     matches: tuple[Match, ...] = ()
-    diagnosis: str = ""
+    hypotheses: tuple[Hypothesis, ...] = ()
+    alone: tuple[str, ...] = ()
     hint: str = ""
+
+    @property
+    def diagnosis(self) -> str:
+        """The hypotheses in one sentence."""
+        words = describe(self.hypotheses)
+        if self.alone:
+            words = f"{' and '.join(self.alone)} alone {words}"
+        return "" if self.explained else words
 
     @property
     def nearest_matches(self) -> list[Match]:
@@ -92,7 +105,7 @@ def _diagnosed(dump: Dump, searched: Combinations) -> Explained:
     question = replace(dump.question, layer=layer, declared=near.conventions)
     with np.errstate(all="ignore"):  # a wrong layer's numbers may well overflow
         found = diagnose(question)
-        diagnosis = describe(found) if found else _diagnosis_of_missed(question, near.missed)
+        alone = [] if found else _diagnosis_of_missed(question, near.missed)
     fits = [fit for one in found if (fit := fit_of(question, one))]
     if fits:
         return _explained(dump, searched, fits)
@@ -101,7 +114,8 @@ def _diagnosed(dump: Dump, searched: Combinations) -> Explained:
         fit=near,
         explained=False,
         findings=tuple(_misfits(dump, near, question.usual[0].tensors)),
-        diagnosis=diagnosis,
+        hypotheses=tuple(found or alone),
+        alone=tuple(near.missed if alone else ()),
         hint=_hint(dump),
     )
 
@@ -125,13 +139,13 @@ def _worst_element(observed: np.ndarray, expected: Expected) -> str:
     )
 
 
-def _diagnosis_of_missed(question: Question, missed: Sequence[str]) -> str:
-    """Say what explains those tensors alone that are outside their bounds."""
+def _diagnosis_of_missed(question: Question, missed: Sequence[str]) -> list[Hypothesis]:
+    """Return what explains those tensors alone that are outside their bounds."""
     answer = question.answered.steps[0]
+    if len(missed) == len(answer):
+        return []
     alone = partial_answer({name: answer[name] for name in dict.fromkeys(("y", *missed))})
-    if len(missed) < len(answer) and (found := diagnose(replace(question, answered=alone))):
-        return f"{' and '.join(missed)} alone {describe(found)}"
-    return describe([])
+    return diagnose(replace(question, answered=alone))
 
 
 def _hint(dump: Dump) -> str:
