@@ -10,6 +10,13 @@
 # devices = ["cpu", "gpu"]
 # modes = ["jit", "eager"]
 #
+# [tool.batchnorm-conformance.layer]
+# name = "Flax"
+# source = "https://flax-linen.readthedocs.io/en/latest/api_reference/flax.linen/layers.html"
+# epsilon = "epsilon"
+# momentum = "momentum"
+# settings = { variance_algorithm = { two_pass = "use_fast_variance=False" } }
+#
 # [tool.batchnorm-conformance.gpu]
 # dependencies = [
 #     "flax==0.12.8", "jax[cuda13]==0.10.2", "numpy==2.4.6", "ml_dtypes==0.6.0",

@@ -10,6 +10,13 @@
 # devices = ["cpu", "gpu"]
 # modes = ["eager", "hybridized", "symbolic"]
 #
+# [tool.batchnorm-conformance.layer]
+# name = "Gluon"
+# source = "https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/nn/index.html"
+# epsilon = "epsilon"
+# momentum = "momentum"
+# settings = { scale = { ones = "scale=False" } }
+#
 # [[tool.batchnorm-conformance.older]]
 # versions = "<1.9.1"
 # requires-python = ">=3.8,<3.12"

@@ -10,6 +10,12 @@
 # devices = ["cpu", "gpu"]
 # modes = ["eager", "graph"]
 #
+# [tool.batchnorm-conformance.layer]
+# name = "Keras 3"
+# source = "https://keras.io/api/layers/normalization_layers/batch_normalization/"
+# epsilon = "epsilon"
+# momentum = "momentum"
+#
 # [tool.batchnorm-conformance.gpu]
 # dependencies = [
 #     "keras==3.15.1", "tensorflow[and-cuda]==2.21.0", "numpy==2.4.6", "ml_dtypes==0.6.0",

@@ -17,6 +17,12 @@
 # package = "keras"
 # devices = ["cpu"]
 # modes = ["mode-0", "mode-1"]
+#
+# [tool.batchnorm-conformance.layer]
+# name = "Keras 0.2"
+# source = "keras/layers/normalization.py"
+# epsilon = "epsilon"
+# momentum = "momentum"
 # ///
 """Keras 0.2 on Theano: `keras.layers.normalization.BatchNormalization`, of September 2015.
 

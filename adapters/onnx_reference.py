@@ -9,6 +9,12 @@
 # package = "onnx"
 # devices = ["cpu"]
 # modes = ["eager"]
+#
+# [tool.batchnorm-conformance.layer]
+# name = "ONNX"
+# source = "https://onnx.ai/onnx/operators/onnx__BatchNormalization.html"
+# epsilon = "epsilon"
+# momentum = "momentum"
 # ///
 """The ONNX standard's own evaluator, on a model of one operator: `BatchNormalization` of opset 15.
 

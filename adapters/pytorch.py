@@ -10,6 +10,12 @@
 # devices = ["cpu", "gpu"]
 # modes = ["eager", "autocast", "cumulative"]
 #
+# [tool.batchnorm-conformance.layer]
+# name = "PyTorch"
+# source = "https://docs.pytorch.org/docs/2.13/generated/torch.nn.BatchNorm2d.html"
+# epsilon = "eps"
+# momentum = "momentum"
+#
 # [[tool.batchnorm-conformance.older]]
 # versions = "<2.3"  # built against NumPy 1
 # requires-python = ">=3.10,<3.12"

@@ -10,6 +10,13 @@
 # devices = ["cpu", "gpu"]
 # modes = ["eager", "graph"]
 #
+# [tool.batchnorm-conformance.layer]
+# name = "tf.keras 2"
+# source = "https://keras.io/2/api/layers/normalization_layers/batch_normalization/"
+# epsilon = "epsilon"
+# momentum = "momentum"
+# settings = { running_variance = { biased = "fused=False" } }
+#
 # [[tool.batchnorm-conformance.older]]
 # versions = "<2.16"
 # dependencies = ["tf-keras==2.15.1", "tensorflow==2.15.1", "numpy==1.26.4"]

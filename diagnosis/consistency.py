@@ -40,7 +40,7 @@ class _Cluster:
 
     def explain(self, search: Search) -> list[Hypothesis]:
         """Return the pairs that explain a case: those of others, or its own if it is smallest."""
-        fitting = [one for one in self.pairs if holds(one, search.whole)]
+        fitting = [one for one in self.pairs if search.holds(one)]
         size = sum(step.x.size for step in search.whole.steps)
         if not fitting and (self.searched is None or size < self.searched):
             self.searched = size
@@ -70,10 +70,10 @@ class TargetDiagnosis:
         A violation that is a `known` divergence has the reason of others: what explained those is
         tried first, and is enough; but no looser bound, which explains what it should not.
         """
+        search = Search(question)
         fitting: list[Hypothesis] = []
         if known:
-            fitting = [one for one in self._found.values() if holds(one, question)]
-        search = Search(question)
+            fitting = [one for one in self._found.values() if search.holds(one)]
         if not fitting and search.violated:
             cluster = self._clusters.setdefault(search.form, _Cluster())
             fitting = search.simple() or cluster.explain(search)

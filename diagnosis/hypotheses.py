@@ -1,7 +1,6 @@
 """Hypotheses and what each expects: conventions changed, a number recovered, a known fault."""
 
 from dataclasses import replace
-from typing import Any
 
 from diagnosis.faults import FAULTS, Fault
 from diagnosis.question import Question
@@ -51,11 +50,11 @@ def with_number(question: Question, subject: str, number: float) -> list[StepExp
     return question.expect(question.declared, layer)
 
 
-def numbered(layer: Layer, **numbers: Any) -> Layer:
+def numbered(layer: Layer, *, epsilon: float | None = None, momentum: float | None = None) -> Layer:
     """Return a layer with another epsilon, or another weight of the batch as its momentum."""
-    if "momentum" in numbers:
-        numbers = {"raw_momentum": None, **numbers}
-    return replace(layer, **numbers)
+    if epsilon is not None:
+        layer = replace(layer, epsilon=epsilon)
+    return layer if momentum is None else replace(layer, momentum=momentum, raw_momentum=None)
 
 
 def loosens(hypothesis: Hypothesis) -> bool:

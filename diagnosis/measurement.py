@@ -7,9 +7,9 @@ the convention is undetermined. Of the conventions that loosen the bound, the ti
 is the answer.
 """
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from dataclasses import field as field_of
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class Measurement:
     option: object
     probe: str
     evidence: str
-    excluded: dict[str, float] = dataclasses.field(default_factory=dict)
+    excluded: dict[str, float] = field_of(default_factory=dict)
     interval: Interval | None = None
     at_least: bool = False
 

@@ -1,4 +1,4 @@
-"""The conventions nearest to an answer: those that bring most of its tensors into their bounds.
+"""The conventions nearest to what a layer answered: under which most tensors are within bounds.
 
 Starting from the canonical ones, the change that brings most tensors within their bounds is made
 until all are: one convention at a time or, where none helps, two, since some show only together.

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -120,8 +119,11 @@ class Question:
         """Return one step, with the layer as it stood before it by its own answers."""
         layer = self.layer
         for answer in self.answered.steps[:number]:
-            own: dict[str, Any] = {name: answer[name] for name in RUNNING if name in answer}
-            layer = replace(layer, **own)
+            layer = replace(
+                layer,
+                running_mean=answer.get("running_mean", layer.running_mean),
+                running_var=answer.get("running_var", layer.running_var),
+            )
         return Call(layer, self.steps[number], self.answered.steps[number])
 
     def _malformed(self, answer: Mapping[str, np.ndarray], expectation: StepExpectation) -> bool:

@@ -19,9 +19,9 @@ from diagnosis.fitting import FITS, is_declared
 from diagnosis.hypotheses import Change
 from diagnosis.question import RUNNING, Question
 from diagnosis.specimen import mixes
-from records.hypothesis import Hypothesis
+from records.hypothesis import Hypothesis, Kind
 from reference.conventions import CONVENTIONS
-from reference.expected import relevant
+from reference.expected import TENSORS, relevant
 
 OF_STATE = frozenset(("y", "dx", "dgamma", *RUNNING))
 """The tensors that the running statistics have a part in, one step later."""
@@ -70,6 +70,18 @@ class Search:
         calls = tuple((step.training, step.dy is None) for step in self.part.steps)
         return self.violated, self.whole.layer.dtype, calls, self.whole.declared
 
+    def holds(self, hypothesis: Hypothesis) -> bool:
+        """Say whether what explained another case explains this one."""
+        match hypothesis.kind:
+            case Kind.CONVENTIONS:
+                reached = frozenset().union(*(self._reach(one) for one in hypothesis.changes))
+                return self.violated <= reached and self._hold(hypothesis.changes)
+            case Kind.FAULT:
+                return self._has(FAULTS[hypothesis.subject])
+            case _:
+                subject, number = hypothesis.subject, hypothesis.interval
+                return number is not None and self._fits_with(subject, number.best)
+
     def simple(self) -> list[Hypothesis]:
         """Return what explains the case alone: a convention, a number, a fault, a looser bound."""
         return [
@@ -102,6 +114,8 @@ class Search:
 
     def _reach(self, change: Change) -> frozenset[str]:
         """Return the tensors that a change can move in the first violated step."""
+        if change[0] not in CONVENTIONS:
+            return frozenset(TENSORS)
         touches = CONVENTIONS[change[0]].touches
         return touches | OF_STATE if self.step and touches & set(RUNNING) else touches
 
@@ -194,17 +208,18 @@ class Search:
             number, _ = FITS[subject](call, self.whole.declared)
             if number is None or is_declared(call, subject, number, self.whole.declared):
                 continue
-            for value in number.candidates():
-                if all(
-                    one.fits(hypotheses.with_number(one, subject, value))
-                    for one in (self.part, self.whole)
-                ):
-                    own = self.whole.layer
-                    if getattr(own, subject) is None and own.raw_momentum is None:
-                        found.append(hypotheses.of_number(f"default_{subject}", number))
-                    found.append(hypotheses.of_number(subject, number))
-                    break
+            if any(self._fits_with(subject, value) for value in number.candidates()):
+                own = self.whole.layer
+                if getattr(own, subject) is None and own.raw_momentum is None:
+                    found.append(hypotheses.of_number(f"default_{subject}", number))
+                found.append(hypotheses.of_number(subject, number))
         return found
+
+    def _fits_with(self, subject: str, number: float) -> bool:
+        """Say whether another epsilon or momentum fits the whole case."""
+        return self.violated <= NUMBERS[subject.removeprefix("default_")] and all(
+            one.fits(hypotheses.with_number(one, subject, number)) for one in self._part_and_whole
+        )
 
     def _faults(self) -> list[Hypothesis]:
         found = [fault for fault in FAULTS.values() if self._has(fault)]
@@ -214,5 +229,9 @@ class Search:
     def _has(self, fault: Fault) -> bool:
         if not self.violated <= fault.touches:
             return False
-        questions = (self.whole,) if fault.mixes_channels else (self.part, self.whole)
+        questions = (self.whole,) if fault.mixes_channels else self._part_and_whole
         return all(one.fits(fault.expectations(one)) for one in questions)
+
+    @cached_property
+    def _part_and_whole(self) -> tuple[Question, ...]:
+        return (self.whole,) if self.part is self.whole else (self.part, self.whole)

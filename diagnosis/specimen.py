@@ -5,12 +5,11 @@ a gamma is negative, and the running statistics are far from the batch's.
 """
 
 from functools import cache, lru_cache
-from typing import Any
 
 import numpy as np
 
 from diagnosis.parts import of_channels, of_samples
-from diagnosis.question import Question, partial_answer
+from diagnosis.question import RUNNING, Question, partial_answer
 from reference.conventions import CANONICAL
 from reference.expected import expect
 from reference.layer import Layer, Step
@@ -23,22 +22,22 @@ EPSILON, WEIGHT = 1e-2, 0.25
 def specimen(
     training: bool | None = True,
     backward: bool = True,
-    known_state: bool = True,
+    known: frozenset[str] = frozenset(RUNNING),
     dtype: str = "float64",
 ) -> tuple[Layer, Step]:
-    """Return a layer and one call of it; a state that is not known is NaN."""
+    """Return a layer and one call of it; running statistics that are not known are NaN."""
     random = np.random.default_rng(3)
     spread = np.array([0.05, 1.0, 6.0])[:, None]
     x, dy = random.normal(size=(2, *SHAPE)) * spread + np.array([0.5, -2.0, 9.0])[:, None]
-    unknown = np.full(3, np.nan)
     state = {
-        "gamma": np.array([-1.5, 0.5, 2.0]),
-        "beta": np.array([0.25, -1.0, 3.0]),
-        "running_mean": np.array([-4.0, 8.0, 1.0]) if known_state else unknown,
-        "running_var": np.array([0.5, 16.0, 2.0]) if known_state else unknown,
+        "gamma": [-1.5, 0.5, 2.0],
+        "beta": [0.25, -1.0, 3.0],
+        "running_mean": [-4.0, 8.0, 1.0],
+        "running_var": [0.5, 16.0, 2.0],
     }
-    kept: dict[str, Any] = {name: vector.astype(dtype) for name, vector in state.items()}
-    layer = Layer(dtype=dtype, epsilon=EPSILON, momentum=WEIGHT, **kept)
+    state |= {name: [np.nan] * 3 for name in RUNNING if name not in known}
+    gamma, beta, mean, var = (np.array(vector, dtype) for vector in state.values())
+    layer = Layer(dtype, 1, EPSILON, WEIGHT, None, None, gamma, beta, mean, var)
     return layer, Step(x.astype(dtype), dy.astype(dtype) if backward else None, training)
 
 

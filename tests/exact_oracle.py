@@ -121,6 +121,13 @@ class ExactLayer:
         self.channel_axis = channel_axis
         self.batches = []
 
+    @classmethod
+    def new(cls, channels, **options):
+        """Return a layer that nothing was given: what it starts from is a convention too."""
+        starts = {"one": 1.0, "zero": 0.0}
+        var = starts[options["conventions"].initial_running_var]
+        return cls([[start] * channels for start in (1.0, 0.0, 0.0, var)], **options)
+
     def step(self, x: np.ndarray, dy: np.ndarray | None, training: bool) -> dict:
         """Run one batch and return its tensors by name: arrays of Fraction, lists per channel."""
         conventions = self.conventions

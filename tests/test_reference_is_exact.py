@@ -68,6 +68,15 @@ def draw_tensor(rng, shape, channel_axis: int, offset=0.0, dtype=np.float32) -> 
     return np.moveaxis(tensor, 1, channel_axis)
 
 
+def draw_steps(rng, shape) -> list[Step]:
+    """Return calls of every kind, the channels along axis 1."""
+    steps = []
+    for kind in ("backward", "backward", "forward only", "inference", "backward"):
+        x, dy = (draw_tensor(rng, shape, 1, offset) for offset in (0.5, 0.25))
+        steps.append(Step(x, None if kind == "forward only" else dy, kind != "inference"))
+    return steps
+
+
 def worst_excess(value, bound, exact) -> str | None:
     """Return a message on the first element outside its bound, or None."""
     exact = np.asarray(exact, dtype=object)
@@ -84,6 +93,11 @@ def worst_excess(value, bound, exact) -> str | None:
     return None
 
 
+def exact_layer(state, channels, **options):
+    """Return the oracle's layer: one with a state, or a new one where there is none."""
+    return ExactLayer(state.values(), **options) if state else ExactLayer.new(channels, **options)
+
+
 def check_steps(state, steps, conventions, *, epsilon, momentum, channel_axis=1):
     """Raise AssertionError where `expect` leaves its float64 bounds around the exact tensors."""
     layer = Layer(
@@ -93,8 +107,9 @@ def check_steps(state, steps, conventions, *, epsilon, momentum, channel_axis=1)
         raw_momentum=momentum,
         **state,
     )
-    oracle = ExactLayer(
-        state.values(),
+    oracle = exact_layer(
+        state,
+        steps[0].x.shape[channel_axis],
         epsilon=epsilon,
         momentum=momentum,
         conventions=conventions,
@@ -117,11 +132,15 @@ def test_every_convention_and_pair_of_conventions_is_exact(changes):
     conventions = Conventions(**changes)
     for shape, epsilon, momentum in (((2, 2, 3), 1e-3, 0.25), ((4, 3), 0.125, 0.9)):
         state = draw_state(rng, shape[1])
-        steps = []
-        for kind in ("backward", "backward", "forward only", "inference", "backward"):
-            x, dy = (draw_tensor(rng, shape, 1, offset) for offset in (0.5, 0.25))
-            steps.append(Step(x, None if kind == "forward only" else dy, kind != "inference"))
+        steps = draw_steps(rng, shape)
         check_steps(state, steps, conventions, epsilon=epsilon, momentum=momentum)
+
+
+@pytest.mark.parametrize("changes", ALL_PAIRS[: len(DEVIATIONS) + 1], ids=name_of)
+def test_a_new_layer_is_exact(changes):
+    """What a layer that nothing was given starts from is exact under every convention."""
+    steps = draw_steps(np.random.default_rng(5), (4, 3))
+    check_steps({}, steps[::-1], Conventions(**changes), epsilon=1e-3, momentum=0.25)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

@@ -3,7 +3,8 @@
 Whatever the suite must know before an environment exists stands there: the dependencies, and in
 `[tool.batchnorm-conformance]` the package that the version is of, the devices and modes that the
 adapter knows, and where they differ the dependencies of a device (`gpu.dependencies`) and of other
-versions (`[[older]]`, the first whose `versions` fits).
+versions (`[[older]]`, the first whose `versions` fits). A `layer` that `explain` is to name says
+what people call it, a source, and how it spells its arguments.
 """
 
 import itertools
@@ -22,7 +23,8 @@ LARGEST_FILE = 2**20
 LARGEST_HEADER = 2**15
 LONGEST_REQUIREMENT = 1000  # a version of thousands of digits is none that Python can compare
 BEGIN, END = "# /// script", "# ///"
-KEYS = ("package", "devices", "modes", "older")
+KEYS = ("package", "devices", "modes", "older", "layer")
+LAYER_KEYS = ("name", "source", "epsilon", "momentum", "settings")
 DEVICE_KEYS = ("dependencies",)
 OLDER_KEYS = ("versions", "dependencies", "requires-python")
 
@@ -60,6 +62,7 @@ class Implementation:
     devices: tuple[str, ...] = ("cpu",)
     modes: tuple[str, ...] = ("eager",)
     of_devices: dict[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    layer: dict = field(default_factory=dict, hash=False)
     older: tuple[Older, ...] = ()
     exclude_newer: str = ""
     specifier: str = ""
@@ -163,6 +166,7 @@ def _implementation(name: str, path: Path, header: dict) -> Implementation:
     own = _table(header.get("tool", {}), "batchnorm-conformance")
     devices = _words(own, "devices", ("cpu",))
     _check_keys(own, (*KEYS, *devices), "[tool.batchnorm-conformance]")
+    _check_keys(_table(own, "layer"), LAYER_KEYS, "layer")
     of_devices = {}
     for device in devices:
         if device in own:
@@ -177,6 +181,7 @@ def _implementation(name: str, path: Path, header: dict) -> Implementation:
         devices=devices,
         modes=_words(own, "modes", ("eager",)),
         of_devices=of_devices,
+        layer=_table(own, "layer"),
         older=tuple(map(_older, _list(own, "older"))),
         exclude_newer=str(_table(header.get("tool", {}), "uv").get("exclude-newer", "")),
     )
