@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from diagnosis.combinations import Combinations, Fit, fit_of, looser_bounds, same_numbers
-from diagnosis.hypotheses import Hypothesis, numbered
+from diagnosis.hypotheses import numbered
 from diagnosis.judgement import error_over_bound
 from diagnosis.question import RUNNING, Question, partial_answer
 from diagnosis.search import diagnose
 from explain.findings import Finding, findings_of
 from explain.named_conventions import SEEN, Match, documented_bounds, followed
 from explain.reading import Dump
+from records.hypothesis import Hypothesis, described
 from reference.expected import Expected
 
 
