@@ -64,7 +64,17 @@ def measure(probes: Mapping[str, Question]) -> list[Measurement]:
     by_kind: dict[str, list[Convention]] = {}
     for convention in CONVENTIONS.values():
         by_kind.setdefault(convention.changes, []).append(convention)
-    measured = [_value(one, found, values, left_out) for one in by_kind["values"]]
+    single = _of(probes, FLOAT32)
+    elsewhere = [
+        one
+        for one in by_kind["values"]
+        if not _matters(one, single, found) and _matters(one, probes, found)
+    ]
+    measured = [
+        _value(one, FLOAT32, found, values, left_out)
+        for one in by_kind["values"]
+        if one not in elsewhere
+    ]
     measured += [_behaviour(one, found, probes) for one in by_kind["behaviour"]]
     measured += _defaults(probes, found)
     measured += _bounds([one for one in by_kind["bound"] if one.probe], probes, found)
@@ -72,6 +82,11 @@ def measure(probes: Mapping[str, Question]) -> list[Measurement]:
         questions = _of(probes, dtype)
         kept = _statistics_dtype(dtype, questions)
         own = found.but(statistics_dtype=kept.option) if kept.option != UNDETERMINED else found
+        for one in elsewhere:
+            if _matters(one, questions, own):
+                options = [own.but(**{one.name: option}) for option in one.options]
+                own = min(options, key=lambda changed: miss(questions, changed).outside)
+                measured.append(_value(one, dtype, own, questions, ""))
         measured += [
             _bound(one, dtype, questions, own)
             for one in by_kind["bound"]
@@ -106,23 +121,27 @@ def _matters(convention: Convention, questions: Mapping[str, Question], found: C
 
 
 def _value(
-    convention: Convention, found: Conventions, values: Mapping[str, Question], left_out: str
+    convention: Convention,
+    dtype: str,
+    found: Conventions,
+    values: Mapping[str, Question],
+    left_out: str,
 ) -> Measurement:
     name, option = convention.name, getattr(found, convention.name)
     usual = miss(values, found)
     if not values or usual.outside:
         evidence = f"nothing fits; the nearest is {option}, {usual.ratio:.3g} bounds off"
-        return Measurement(name, FLOAT32, UNDETERMINED, usual.probe, evidence)
+        return Measurement(name, dtype, UNDETERMINED, usual.probe, evidence)
     misses = {one: miss(values, found.but(**{name: one})) for one in _others(convention, found)}
     excluded = {other: one.ratio for other, one in misses.items() if one.outside}
     also = [other for other in misses if other not in excluded]
     but = f" (but nothing fits {left_out})" if left_out else ""
     if also:
         evidence = f"{option} fits, and so does {', '.join(also)}{but}"
-        return Measurement(name, FLOAT32, UNDETERMINED, "", evidence, excluded)
+        return Measurement(name, dtype, UNDETERMINED, "", evidence, excluded)
     telling = max(misses.values(), key=lambda one: one.ratio)
     evidence = f"all tensors fit{but}; with another option {telling.numbers}"
-    return Measurement(name, FLOAT32, option, telling.probe, evidence, excluded)
+    return Measurement(name, dtype, option, telling.probe, evidence, excluded)
 
 
 def _bounds(

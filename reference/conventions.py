@@ -165,14 +165,12 @@ class Conventions:
     )
     numbers: str = _convention(
         "values",
-        "epsilon and momentum are held in",
+        "epsilon and momentum of a float64 layer are held in",
         {
-            "layer_dtype": "the layer's own dtype at least",
-            "float32": "float32, both, in a float64 layer too (ONNX, Paddle)",
-            "float32_momentum": "momentum in float32, epsilon in the layer's dtype (MXNet)",
-            "float32_complement": (
-                "1 - momentum is held in float32, epsilon in the layer's dtype (tf.keras)"
-            ),
+            "layer_dtype": "float64, as the layer's own dtype says",
+            "float32": "float32, both (ONNX, Paddle)",
+            "float32_momentum": "momentum in float32, epsilon in float64 (MXNet)",
+            "float32_complement": "1 - momentum in float32, epsilon in float64 (tf.keras)",
         },
         touches="y dx dgamma running_mean running_var",
     )
@@ -207,6 +205,7 @@ class Conventions:
             ),
         },
         touches="y dx dgamma running_mean running_var",
+        probe="replaced-history",
     )
     arithmetic: str = _convention(
         "bound",
@@ -225,7 +224,6 @@ class Conventions:
                 "half precision from the batch mean and 1 / std on; those are gathered in float32"
             ),
             "rounded_steps": "half precision after every step; sums are accumulated in float32",
-            "input_dtype": "half precision throughout, sums as well",
         },
         touches="y dx dgamma dbeta running_mean running_var",
     )

@@ -158,13 +158,15 @@ def relevant(conventions: Conventions, layer: Layer, steps: Sequence[Step]) -> C
     idle |= {"empty_batch"} if all(step.x.size for step in steps) else set()
     idle |= {"initial_running_var"} if layer.running_var is not None else set()
     idle |= {"statistics_gradient"} if all(step.dy is None for step in steps) else set()
-    of_half = layer.dtype == "float32" or (
-        layer.dtype == "float64" and conventions.arithmetic != "float32"
-    )
-    idle |= {"arithmetic"} if of_half else set()
+    idle |= {"numbers"} if layer.dtype != "float64" else set()
+    # what is rounded to half precision is so in half precision, and float32 is no loss elsewhere
+    of_double = conventions.arithmetic == "float32"
+    if layer.dtype == "float32" or of_double != (layer.dtype == "float64"):
+        idle.add("arithmetic")
     # a float32 layer keeps its statistics in float32 whatever it promises of other dtypes
     own_dtype = layer.dtype == "float64" and conventions.statistics_dtype != "always_float32"
-    idle |= {"statistics_dtype"} if layer.dtype == "float32" or own_dtype else set()
+    widened = layer.dtype != "float64" and conventions.statistics_dtype == "always_float32"
+    idle |= {"statistics_dtype"} if layer.dtype == "float32" or own_dtype or widened else set()
     axis = axis_of(layer, conventions)
     if all(step.x.size > step.x.shape[axis] for step in steps):
         idle.add("single_value")

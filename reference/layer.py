@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .conventions import Conventions
+from .conventions import CANONICAL, Conventions
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def axis_of(layer: Layer, conventions: Conventions) -> int:
 def epsilon_of(layer: Layer, conventions: Conventions) -> float:
     """Return epsilon as the layer holds it: the one given, or the constructor's own."""
     number = conventions.default_epsilon if layer.epsilon is None else layer.epsilon
-    return _float32(number) if conventions.numbers == "float32" else number
+    return _float32(number) if _numbers(layer, conventions) == "float32" else number
 
 
 def weight_of_batch(layer: Layer, conventions: Conventions) -> float:
@@ -59,13 +59,18 @@ def weight_of_batch(layer: Layer, conventions: Conventions) -> float:
     else:
         weight = conventions.default_momentum if layer.momentum is None else layer.momentum
         handed = conventions.weight_of_batch(weight)  # its own inverse
-    match conventions.numbers:
+    match _numbers(layer, conventions):
         case "float32" | "float32_momentum":
             return conventions.weight_of_batch(_float32(handed))
         case "float32_complement":
             return conventions.weight_of_batch(1.0 - _float32(1.0 - handed))
         case _:
             return weight
+
+
+def _numbers(layer: Layer, conventions: Conventions) -> str:
+    """Return what the layer's numbers are held in; to a narrower layer float32 is no narrower."""
+    return conventions.numbers if layer.dtype == "float64" else CANONICAL.numbers
 
 
 def _float32(number: float) -> float:

@@ -37,7 +37,7 @@ class Precision:
         arithmetic = conventions.arithmetic
         if arithmetic == "float32":
             wide = FORMATS["float32"]
-        from_start = arithmetic in ("rounded_steps", "input_dtype")
+        from_start = arithmetic == "rounded_steps"
         from_moments = from_start or arithmetic == "rounded_normalization"
         statistics = {
             "widened": wide,
@@ -45,7 +45,7 @@ class Precision:
             "always_float32": FORMATS["float32"],
         }[conventions.statistics_dtype]
         return cls(
-            sums=own if arithmetic == "input_dtype" else wide,
+            sums=wide,
             gathering=own if from_start else wide,
             steps=own if from_moments else wide,
             moments=own if from_moments or arithmetic == "rounded_statistics" else wide,

@@ -37,10 +37,6 @@ def sequential_error(terms: np.ndarray, axes: tuple[int, int], sums: FloatFormat
     which a framework walks through them and of the `SHARES` in which threads divide them, with the
     reduced axes kept, float64.
     """
-    if sums.precision < np.finfo(np.float32).nmant + 1:  # half precision: what cannot be exceeded
-        count = terms.shape[axes[0]] * terms.shape[axes[1]]
-        total = np.abs(np.asarray(terms, np.float64)).sum(axis=axes, keepdims=True)
-        return count * sums.unit_roundoff * total
     dtype = np.float64 if sums.name == "float64" else np.float32
     kept = ({0, 1, 2} - set(axes)).pop()
     walk = np.moveaxis(terms, kept, 0)

@@ -76,12 +76,11 @@ class Mutant:
     def __init__(self, layer: Layer, channels: int, axis: int):
         self.knobs = knobs = knobs_of(layer.mode)
         self.layer, self.axis = layer, axis
+        self.numbers = knobs["numbers"] if layer.dtype == "float64" else "layer_dtype"
         self.dtype = np.dtype(layer.dtype) if layer.dtype != "bfloat16" else bfloat16()
         self.work = np.longdouble if layer.dtype == "float64" else np.float64
         if knobs["summation"] == "sequential" or knobs["variance_algorithm"] == "one_pass":
             self.work = np.float64 if layer.dtype == "float64" else np.float32
-        if knobs["arithmetic"] == "input_dtype" and self.dtype.itemsize == 2:
-            self.work = self.dtype.type
         if knobs["arithmetic"] == "float32":
             self.work = np.float32
         self.kept = {
@@ -101,9 +100,7 @@ class Mutant:
             self.mean, self.var = self.var, self.mean
         epsilon = knobs["default_epsilon"] if layer.epsilon is None else layer.epsilon
         epsilon = epsilon if knobs["epsilon"] is None else knobs["epsilon"]
-        self.epsilon = self.number(
-            np.float32(epsilon) if knobs["numbers"] == "float32" else epsilon
-        )
+        self.epsilon = self.number(np.float32(epsilon) if self.numbers == "float32" else epsilon)
         momentum = knobs["default_momentum"] if layer.momentum is None else layer.momentum
         if layer.raw_momentum is not None:
             momentum = layer.raw_momentum
@@ -135,11 +132,10 @@ class Mutant:
 
     def held(self, weight):
         """Return the weight of the batch as the mutant holds it."""
-        numbers = self.knobs["numbers"]
-        if numbers == "layer_dtype":
+        if self.numbers == "layer_dtype":
             return weight
         of_history = self.knobs["momentum_meaning"] == "weight_of_history"
-        if of_history != (numbers == "float32_complement"):
+        if of_history != (self.numbers == "float32_complement"):
             return 1 - float(np.float32(1 - weight))
         return float(np.float32(weight))
 
