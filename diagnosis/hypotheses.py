@@ -22,7 +22,8 @@ def of_number(subject: str, number: Interval) -> Hypothesis:
     """Return the hypothesis that a number is one of an interval."""
     what = "an epsilon" if subject.endswith("epsilon") else "a weight of the new batch"
     sentence = f"{what} of {number} gives these numbers"
-    return Hypothesis(Kind.NUMBER, sentence, subject=subject, interval=number)
+    interval = Interval(number.low, number.high, number.best)  # what the contract has of a number
+    return Hypothesis(Kind.NUMBER, sentence, subject=subject, interval=interval)
 
 
 def of_fault(fault: Fault) -> Hypothesis:

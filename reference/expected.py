@@ -151,13 +151,14 @@ def relevant(conventions: Conventions, layer: Layer, steps: Sequence[Step]) -> C
     idle |= {"default_epsilon"} if layer.epsilon is not None else set()
     idle |= {"default_momentum"} if layer.momentum is not None else set()
     idle |= {"default_channel_axis"} if layer.channel_axis is not None else set()
-    idle |= {"momentum_meaning"} if layer.raw_momentum is None else set()
     idle |= {"layer_rank"} if layer.layer_rank is None else set()
     idle |= {"zero_epsilon"} if layer.epsilon else set()
     idle |= {"bare_call"} if all(step.training is not None for step in steps) else set()
     idle |= {"empty_batch"} if all(step.x.size for step in steps) else set()
     idle |= {"initial_running_var"} if layer.running_var is not None else set()
     idle |= {"statistics_gradient"} if all(step.dy is None for step in steps) else set()
+    plain = layer.dtype != "float64" or conventions.numbers == CANONICAL.numbers
+    idle |= {"momentum_meaning"} if layer.raw_momentum is None and plain else set()
     idle |= {"numbers"} if layer.dtype != "float64" else set()
     # what is rounded to half precision is so in half precision, and float32 is no loss elsewhere
     of_double = conventions.arithmetic == "float32"
