@@ -77,7 +77,9 @@ def measure(probes: Mapping[str, Question]) -> list[Measurement]:
     ]
     measured += [_behaviour(one, found, probes) for one in by_kind["behaviour"]]
     measured += _defaults(probes, found)
-    measured += _bounds([one for one in by_kind["bound"] if one.probe], probes, found)
+    exact = _bounds([one for one in by_kind["bound"] if one.probe], probes, found)
+    found = found.but(**{one.field: one.option for one in exact if one.option != UNDETERMINED})
+    measured += exact
     for dtype in sorted({name.rsplit("-", 1)[1] for name in probes} - {FLOAT32}):
         questions = _of(probes, dtype)
         kept = _statistics_dtype(dtype, questions)
@@ -177,8 +179,9 @@ def _bound(
             return Measurement(name, dtype, option, probe, evidence, excluded, at_least=True)
         excluded[option] = one.ratio
         telling = max(telling, one, key=lambda each: each.ratio)
+    # Something else is wrong there: that speaks against no option of this convention.
     evidence = f"outside every bound: {telling.numbers}"
-    return Measurement(name, dtype, UNDETERMINED, telling.probe, evidence, excluded)
+    return Measurement(name, dtype, UNDETERMINED, telling.probe, evidence)
 
 
 def _statistics_dtype(dtype: str, questions: Mapping[str, Question]) -> Measurement:
