@@ -9,7 +9,8 @@ from records.verdict import Verdict
 from reports.evidence import error_key, verdict_counts
 from reports.text import log_figure
 
-LABELS = {"x": "x after the call"}
+INPUTS = ("dy", "gamma", "beta", "previous_mean", "previous_var", "x")
+LABELS = {name: f"{name} after the call" for name in INPUTS}
 """Tensors that an adapter may leave out, and what the figures call them."""
 
 
@@ -70,7 +71,7 @@ def heat_of(run: Run) -> tuple[HeatRow, ...]:
         if row.error_over_bound is not None:
             errors.setdefault((row.tensor, row.target), []).append(row.error_over_bound)
     names = dict.fromkeys([*run.header.tensors, *(tensor for tensor, _ in errors)])
-    for name in LABELS.keys() & names.keys():
+    for name in [name for name in LABELS if name in names]:
         del names[name]
         if any(tensor == name for tensor, _ in errors):
             names[name] = None

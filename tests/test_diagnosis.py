@@ -7,11 +7,11 @@ import pytest
 
 from diagnosis.consistency import TargetDiagnosis
 from diagnosis.fitting import Number
-from diagnosis.hypotheses import describe, holds, of_number
+from diagnosis.hypotheses import holds, of_number
 from diagnosis.judgement import Answered
 from diagnosis.question import Question
 from diagnosis.search import Search, diagnose
-from records.hypothesis import Kind
+from records.hypothesis import Kind, described
 from reference.conventions import CANONICAL
 from reference.expected import expect
 from reference.layer import Layer, Step
@@ -86,7 +86,7 @@ def test_a_hypothesis_is_typed():
     assert (number.kind, number.subject) == (Kind.NUMBER, "epsilon")
     assert number.interval.low <= 0.003 <= number.interval.high
     assert holds(number, question((4, 3), layer=Layer(epsilon=0.003)))
-    assert describe([number, pair]).startswith(f"explained by {number.name}: ")
+    assert described([number, pair]).startswith(f"explained by {number.name}: ")
     (fault,) = diagnose(question(change=swapped))
     assert (fault.kind, fault.subject) == (Kind.FAULT, "dgamma_and_dbeta_swapped")
 

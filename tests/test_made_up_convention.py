@@ -192,19 +192,21 @@ def records(project, tmp_path_factory):
 
 def test_it_is_measured(records):
     """The probes tell the option apart from the others, and nothing else is mistaken for it."""
-    measured = {one["field"]: one for one in records.measured if one["dtype"] == "float32"}
-    assert measured["shift"]["option"] == "negated"
-    assert measured["shift"]["excluded"].keys() == {"beta", "zero"}
-    assert measured["scale"]["option"] == "gamma"
-    assert measured["shift"]["message"], "declared is beta: that is a finding"
+    measured = {one.field: one for one in records.measured if one.dtype == "float32"}
+    assert measured["shift"].option == "negated"
+    assert measured["shift"].excluded.keys() == {"beta", "zero"}
+    assert measured["scale"].option == "gamma"
+    assert measured["shift"].message, "declared is beta: that is a finding"
 
 
 def test_it_is_diagnosed(records):
     """Every violation is explained by it alone, and so is the target."""
-    diagnoses = [one["diagnosis"] for one in records.verdicts if one["verdict"] == "violates"]
+    diagnoses = [one.diagnosis for one in records.verdicts if one.verdict == "violates"]
     assert diagnoses
-    assert {tuple(one) for one in diagnoses} == {("shift=negated",)}
-    assert [one["name"] for one in records.explanations] == ["shift=negated"]
+    assert {tuple(each.name for each in one) for one in diagnoses} == {("shift=negated",)}
+    assert [one.hypothesis and one.hypothesis.name for one in records.explanations] == [
+        "shift=negated"
+    ]
 
 
 @pytest.mark.parametrize("option", ["beta", "zero", "negated"])

@@ -66,7 +66,7 @@ def test_the_oracle_consumes_every_option(name, option):
     for conventions in (CANONICAL, CANONICAL.but(**{name: option})):
         rng = np.random.default_rng(6)
         state, steps = draw_state(rng, 3), draw_steps(rng, (4, 3))
-        options = {"epsilon": 0.125, "momentum": 0.25, "conventions": conventions}
+        options = {"epsilon": 0.1, "momentum": 0.3, "conventions": conventions}
         given, new = ExactLayer(state.values(), **options), ExactLayer.new(3, **options)
         calls = [(layer, step) for layer in (given, new) for step in steps]
         answers.append(

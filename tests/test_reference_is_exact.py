@@ -180,7 +180,7 @@ def test_reference_for_float64_is_exact_in_long_double(changes):
     state = draw_state(rng, 2, np.float64)
     options = {"conventions": conventions, "channel_axis": -1}
     oracle = ExactLayer(state.values(), epsilon=1e-3, momentum=0.7, **options)
-    handed = Layer(epsilon=1e-3, raw_momentum=0.7)
+    handed = Layer("float64", epsilon=1e-3, raw_momentum=0.7)
     options["epsilon"] = epsilon_of(handed, conventions)
     weight = weight_of_batch(handed, conventions)
     d_running = np.zeros(2), np.zeros(2)

@@ -154,16 +154,16 @@ def test_violations_are_grouped_by_cause(quiet):
 
 def test_a_number_is_the_same_in_all_cases_of_a_target(summary):
     """A momentum that each case recovers a little differently is one cause, not many."""
-    (told,) = [one for one in gold().explanations if one.target == GLUON
+    (told,) = [one for one in gold().explanations
                if one.hypothesis and one.hypothesis.kind is Kind.NUMBER]  # fmt: skip
     name = told.hypothesis.name
     run = replace(gold(), verdicts=tuple(replace(row, known=None) for row in gold().verdicts))
-    run = but(run, {"case": told.cases[0], "target": GLUON, "verdict": Verdict.VIOLATES},
+    run = but(run, {"case": told.cases[0], "target": told.target, "verdict": Verdict.VIOLATES},
               diagnosis=(replace(told.hypothesis, subject="another"),))  # fmt: skip
     (finding,) = [one for one in summarize(run).findings if name in one.sentence]
     assert set(finding.cases) == set(told.cases)
     assert finding.sentence.endswith(f"; explained by {name}.")
-    line = f"{GLUON}: {name} explains {len(told.cases)} violating cases"
+    line = f"{told.target}: {name} explains {len(told.cases)} violating cases"
     assert line in [one.line for one in summary.explanations]
 
 

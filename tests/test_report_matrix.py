@@ -96,6 +96,8 @@ def test_assumed_option_is_not_called_declared():
 def test_what_the_probes_exclude_is_a_mismatch_without_a_guess():
     """A declaration that cannot be, where no other option fits either."""
     run = of(WRONG)
+    where = {"target": WRONG, "field": "variance_algorithm"}
+    run = replace(run, measured=varied(run.measured, where, agrees=False))
     found = cell(run, "variance_algorithm", WRONG)
     assert (found.option, found.origin, found.mismatch) == ("undetermined", "undetermined", True)
     (finding,) = [one for one in summarize(run).findings if one.field == "variance_algorithm"]

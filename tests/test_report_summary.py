@@ -11,7 +11,7 @@ from records.file import Run
 from records.schema import Machine
 from records.verdict import Verdict
 from reports.evidence import error_key, worst_first
-from reports.figures import HeatCell, heat_level
+from reports.figures import INPUTS, HeatCell, heat_level
 from reports.summary import summarize
 from tests.gold import first, gold, varied
 
@@ -105,8 +105,11 @@ def test_heat_shows_worst_finite_error_and_counts_the_rest():
         where = {"target": "keras-cpu-eager", "tensor": tensor}
         verdicts = varied(verdicts, where, error_over_bound=0.0)
         verdicts = varied(verdicts, {**where, "case": ODD}, error_over_bound=error)
+    told = {one.tensor for one in verdicts if one.error_over_bound is not None}
+    inputs = [name for name in INPUTS if name in told]
+    assert "x" in inputs
     heat = {row.tensor: row.cells[1] for row in summarize(replace(gold(), verdicts=verdicts)).heat}
-    assert list(heat) == ["y", "dx", "dgamma", "dbeta", "running_mean", "running_var", "x"]
+    assert list(heat) == ["y", "dx", "dgamma", "dbeta", "running_mean", "running_var", *inputs]
     count = {name: sum(one.target == "keras-cpu-eager" and one.tensor == name
                        and one.error_over_bound is not None for one in verdicts)
              for name in worst}  # fmt: skip

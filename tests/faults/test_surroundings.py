@@ -29,7 +29,7 @@ in_a_world_of_its_own = pytest.mark.skipif(
 
 
 def verdicts_in(folder):
-    return {record["verdict"] for record in read_run(folder).verdicts}
+    return {record.verdict for record in read_run(folder).verdicts}
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_host_without_proc(token, tmp_path, monkeypatch):
     monkeypatch.setenv(STRUCK_DTYPE, "float64")
     done = run_in(WITHOUT_PROC, *chosen("dying", tmp_path / "report"))
     assert done.returncode == 1, done.stdout
-    told = {record["case"]: record["verdict"] for record in read_run(tmp_path / "report").verdicts}
+    told = {record.case: record.verdict for record in read_run(tmp_path / "report").verdicts}
     assert told.pop(STRUCK) == "crashed"
     assert set(told.values()) == {"conforms"}
 
@@ -80,6 +80,6 @@ def test_no_room_for_what_is_temporary(tiny, tmp_path, monkeypatch):
     assert done.returncode == 1, done.stdout
     told = {}
     for record in read_run(tmp_path / "report").verdicts:
-        told.setdefault(record["target"], set()).add(record["verdict"])
+        told.setdefault(record.target, set()).add(record.verdict)
     assert told == {"sound-cpu-eager": {"conforms"}, "tiny-cpu-eager": {"broken adapter"}}
     assert environments.is_built(tiny)
