@@ -8,12 +8,11 @@ import pytest
 from adapters.harness.conversation import AT_ONCE
 from adapters.harness.memory import SHARE
 from adapters.harness.registry import UsageError, implementations
-from records.file import RecordsError
+from records.file import RecordsError, line_of, record_of
+from records.schema import MeasuredRecord, VerdictRecord
 from suite.run import DTYPES, IMPLEMENTATIONS, Suite
 from suite.targets import rows_of, table_of
 from suite.terminal import summarise
-from suite.verdicts import UNAVAILABLE
-from suite.verdicts import fails as fails_its_test
 
 RECORDS = pytest.StashKey[list]()
 MEASURING = "test_measured_conventions.py"
@@ -117,7 +116,6 @@ def pytest_cmdline_main(config):
     if config.option.targets:
         print(table_of(rows_of(implementations().values())))
         return 0
-    return None
 
 
 def pytest_generate_tests(metafunc):
@@ -125,11 +123,10 @@ def pytest_generate_tests(metafunc):
     if "measured" in metafunc.fixturenames:
         names = [target.name for target in suite.targets]
         metafunc.parametrize("target_to_measure", suite.targets, ids=names)
-    if "verdicts" not in metafunc.fixturenames:
-        return
-    pairs = [(case, target) for case in suite.cases.values() for target in suite.targets]
-    names = [f"{target.name}-{case.id}" for case, target in pairs]
-    metafunc.parametrize("case_on_target", pairs, ids=names)
+    if "verdicts" in metafunc.fixturenames:
+        pairs = [(case, target) for case in suite.cases.values() for target in suite.targets]
+        names = [f"{target.name}-{case.id}" for case, target in pairs]
+        metafunc.parametrize("case_on_target", pairs, ids=names)
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -139,13 +136,12 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_collection_modifyitems(config, items):
-    judged = config.stash[SUITE].judged
-    if judged:
-        over = [item for item in items if _names_of(item) in judged]
-        config.hook.pytest_deselected(items=over)
-        items[:] = [item for item in items if _names_of(item) not in judged]
-    # As many targets as run at once, with all that concerns them, before the next begin.
     suite = config.stash[SUITE]
+    if suite.judged:
+        over = [item for item in items if _names_of(item) in suite.judged]
+        config.hook.pytest_deselected(items=over)
+        items[:] = [item for item in items if _names_of(item) not in suite.judged]
+    # As many targets as run at once, with all that concerns them, before the next begin.
     places = {target.name: at // AT_ONCE for at, target in enumerate(suite.targets)}
     items.sort(key=lambda item: places.get(_target_of(item), -1))
 
@@ -164,7 +160,7 @@ def pytest_collection_finish(session):
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node):
     suite = node.config.stash[SUITE]
-    node.workerinput |= {"judged": sorted(suite.judged), "selection": suite.selection}
+    node.workerinput |= {"judged": sorted(suite.judged), "selection": vars(suite.selection)}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -205,19 +201,7 @@ def verdicts(case_on_target, request):
     case, target = case_on_target
     records = request.config.stash[SUITE].records(case, target)
     request.node.stash[RECORDS] = records
-    return [record for record in records if record["kind"] == "verdict"]
-
-
-@pytest.fixture
-def fails():
-    """What says whether a verdict record fails its test."""
-    return fails_its_test
-
-
-@pytest.fixture
-def untold():
-    """The verdicts that say nothing of a layer."""
-    return ("declined", UNAVAILABLE)
+    return [record for record in records if isinstance(record, VerdictRecord)]
 
 
 @pytest.fixture
@@ -225,17 +209,33 @@ def measured(target_to_measure, request):
     """The measured conventions of one target, as records."""
     records = request.config.stash[SUITE].measured_records(target_to_measure)
     request.node.stash[RECORDS] = records
-    broken = records[0].get("broken")
-    if broken and broken["ended"] == UNAVAILABLE:
-        pytest.skip(broken["message"])
-    return [record for record in records if record["kind"] == "measured"]
+    broken = records[0].broken
+    if broken and not broken.ended.failing:
+        pytest.skip(broken.message)
+    return [record for record in records if isinstance(record, MeasuredRecord)]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
     if call.when == "call":
-        report.records = item.stash.get(RECORDS, [])  # travels with the report, also under -n
+        report.records = item.stash.get(RECORDS, [])
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable(report):
+    told = yield
+    if told and "records" in told:  # under -n a report travels, and its records as lines
+        told["records"] = list(map(line_of, report.records))
+    return told
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_from_serializable(data):
+    report = yield
+    if report and hasattr(report, "records"):
+        report.records = list(map(record_of, report.records))
     return report
 
 

@@ -41,7 +41,8 @@ def conventions(layer, shape):
     }
     if layer.dtype == "float16":
         source = f"{CODE}: array operations, each of which answers in the dtype of X"
-        declared["arithmetic"] = declared["statistics_dtype"] = ("input_dtype", source)
+        declared["arithmetic"] = ("rounded_steps", source)
+        declared["statistics_dtype"] = ("input_dtype", source)
     return declared
 
 

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from adapters.harness.protocol import Declined
+from adapters.harness.protocol import Declined, given
 
 jax.config.update("jax_enable_x64", True)  # float64 layers stay float64
 
@@ -48,7 +48,7 @@ def conventions(layer, shape):
         "default_momentum": (1.0 - 0.99, DOCS),
         "empty_batch": ("nan", "jax.numpy.mean of no values is NaN"),
     }
-    if layer.dtype in ("float16", "bfloat16"):
+    if layer.is_half:
         declared["statistics_dtype"] = ("input_dtype", f"{DOCS}: dtype")
     if layer.mode == "ema":
         filled = f"{DOCS}: batch statistics fill in the running ones until they are populated"
@@ -58,20 +58,16 @@ def conventions(layer, shape):
 
 
 def build(layer, channels):
-    momentum = layer.raw_momentum
-    if momentum is None and layer.momentum is not None:
-        momentum = 1.0 - layer.momentum
-    options = {"eps": layer.epsilon, "momentum": momentum}
-    options = {name: value for name, value in options.items() if value is not None}
+    options = given(eps=layer.epsilon, momentum=layer.weight_of_history)
     module, state = eqx.nn.make_with_state(eqx.nn.BatchNorm)(
         channels, axis_name="batch", dtype=layer.dtype, mode=layer.mode, **options
     )
     if layer.gamma is not None:
-        given = (jnp.asarray(layer.gamma), jnp.asarray(layer.beta))
-        module = eqx.tree_at(lambda one: (one.weight, one.bias), module, given)
+        parameters = (jnp.asarray(layer.gamma), jnp.asarray(layer.beta))
+        module = eqx.tree_at(lambda one: (one.weight, one.bias), module, parameters)
         # Whether and how many batches were seen stays as in a new layer: none.
-        given = (jnp.asarray(layer.running_mean), jnp.asarray(layer.running_var))
-        state = state.set(statistics_index(module), given)
+        statistics = (jnp.asarray(layer.running_mean), jnp.asarray(layer.running_var))
+        state = state.set(statistics_index(module), statistics)
     return module, state
 
 

@@ -10,6 +10,13 @@
 # devices = ["cpu", "gpu"]
 # modes = ["jit", "eager"]
 #
+# [tool.batchnorm-conformance.layer]
+# name = "Flax"
+# source = "https://flax-linen.readthedocs.io/en/latest/api_reference/flax.linen/layers.html"
+# epsilon = "epsilon"
+# momentum = "momentum"
+# settings = { variance_algorithm = { two_pass = "use_fast_variance=False" } }
+#
 # [tool.batchnorm-conformance.gpu]
 # dependencies = [
 #     "flax==0.12.8", "jax[cuda13]==0.10.2", "numpy==2.4.6", "ml_dtypes==0.6.0",
@@ -54,6 +61,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from adapters.harness.protocol import given
+
 jax.config.update("jax_enable_x64", True)  # float64 layers stay float64
 
 DOCS = "https://flax-linen.readthedocs.io/en/latest/api_reference/flax.linen/layers.html"
@@ -81,26 +90,26 @@ def conventions(layer, shape):
 
 
 def constructor_options(layer):
-    momentum = layer.raw_momentum
-    if momentum is None and layer.momentum is not None:
-        momentum = 1.0 - layer.momentum
-    options = {"axis": layer.channel_axis, "epsilon": layer.epsilon, "momentum": momentum}
-    options = {name: value for name, value in options.items() if value is not None}
-    parameters = jnp.promote_types(layer.dtype, jnp.float32)
-    return {"dtype": layer.dtype, "param_dtype": parameters, **options}
+    return given(
+        axis=layer.channel_axis,
+        epsilon=layer.epsilon,
+        momentum=layer.weight_of_history,
+        dtype=layer.dtype,
+        param_dtype=jnp.promote_types(layer.dtype, jnp.float32),
+    )
 
 
 def initial_state(module, layer, x):
     if layer.gamma is None:  # the layer's own
         return module.init(jax.random.PRNGKey(0), x, use_running_average=True)
     dtype = module.param_dtype
-    given = {
+    state = {
         "params": {"scale": layer.gamma, "bias": layer.beta},
         "batch_stats": {"mean": layer.running_mean, "var": layer.running_var},
     }
     return {
         kind: {name: np.asarray(array, dtype) for name, array in entries.items()}
-        for kind, entries in given.items()
+        for kind, entries in state.items()
     }
 
 

@@ -59,9 +59,9 @@ def conventions(layer, shape):
         "variance_algorithm": ("one_pass", f"{DOCS}: use_fast_variance=True is the default"),
         "empty_batch": ("nan", "jax.numpy.mean of no values is NaN"),
     }
-    if layer.dtype in ("float16", "bfloat16"):
+    if layer.is_half:
         # Variables, the statistics too, are cast to dtype before the layer computes with them.
-        declared["arithmetic"] = ("input_dtype", f"{DOCS}: promote_dtype")
+        declared["arithmetic"] = ("rounded_normalization", f"{DOCS}: promote_dtype")
     if layer.dtype == "float64" and hasattr(nnx.Variable, "set_value"):
         # Before Flax 0.12 an update could change a variable's dtype.
         declared["statistics_dtype"] = ("always_float32", f"{SOURCE}, BatchNorm.__init__")
@@ -70,19 +70,13 @@ def conventions(layer, shape):
 
 def build(layer, shape):
     options = linen.constructor_options(layer)
-    module = nnx.BatchNorm(shape[options.get("axis", -1)], rngs=nnx.Rngs(0), **options)
-    for variable, value in (
-        (module.scale, layer.gamma),
-        (module.bias, layer.beta),
-        (module.mean, layer.running_mean),
-        (module.var, layer.running_var),
-    ):
-        if value is not None:
-            value = jnp.asarray(value, variable.dtype)  # a variable stays what it was made
-            if hasattr(variable, "set_value"):
-                variable.set_value(value)
-            else:  # before Flax 0.12
-                variable.value = value
+    module = nnx.BatchNorm(shape[layer.axis(-1)], rngs=nnx.Rngs(0), **options)
+    for variable, value in layer.vectors_for(module.scale, module.bias, module.mean, module.var):
+        value = jnp.asarray(value, variable.dtype)  # a variable stays what it was made
+        if hasattr(variable, "set_value"):
+            variable.set_value(value)
+        else:  # before Flax 0.12
+            variable.value = value
     return module
 
 

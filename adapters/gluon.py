@@ -10,6 +10,13 @@
 # devices = ["cpu", "gpu"]
 # modes = ["eager", "hybridized", "symbolic"]
 #
+# [tool.batchnorm-conformance.layer]
+# name = "Gluon"
+# source = "https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/nn/index.html"
+# epsilon = "epsilon"
+# momentum = "momentum"
+# settings = { scale = { ones = "scale=False" } }
+#
 # [[tool.batchnorm-conformance.older]]
 # versions = "<1.9.1"
 # requires-python = ">=3.8,<3.12"
@@ -31,7 +38,7 @@ warnings.filterwarnings("ignore", message=".*np.bool.*|.*overwritten.*")
 import mxnet as mx  # noqa: E402
 from mxnet import autograd  # noqa: E402
 
-from adapters.harness.protocol import Declined  # noqa: E402
+from adapters.harness.protocol import Declined, given  # noqa: E402
 
 DOCS = "https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/nn/index.html"
 SOURCE = "src/operator/nn/batch_norm.cc"
@@ -54,12 +61,8 @@ def conventions(layer, shape):
 
 
 def options_of(layer):
-    """Return the layer's numbers under Gluon's names; what is left out is Gluon's own choice."""
-    momentum = layer.raw_momentum
-    if momentum is None and layer.momentum is not None:
-        momentum = 1.0 - layer.momentum
-    options = {"axis": layer.channel_axis, "epsilon": layer.epsilon, "momentum": momentum}
-    return {name: value for name, value in options.items() if value is not None}
+    """Return the layer's numbers under Gluon's names."""
+    return given(axis=layer.channel_axis, epsilon=layer.epsilon, momentum=layer.weight_of_history)
 
 
 def context_of(layer):
@@ -75,14 +78,9 @@ def build(cls, layer, channels, **options):
         block.cast(layer.dtype)
     if layer.mode == "hybridized":
         block.hybridize()
-    for parameter, value in (
-        (block.gamma, layer.gamma),
-        (block.beta, layer.beta),
-        (block.running_mean, layer.running_mean),
-        (block.running_var, layer.running_var),
-    ):
-        if value is not None:
-            parameter.set_data(mx.nd.array(widened(value), dtype=parameter.dtype))
+    parameters = (block.gamma, block.beta, block.running_mean, block.running_var)
+    for parameter, value in layer.vectors_for(*parameters):
+        parameter.set_data(mx.nd.array(widened(value), dtype=parameter.dtype))
     return block
 
 
@@ -151,11 +149,7 @@ def answers(layer, steps, block):
     return imperative(layer, steps, block, [parameter.data() for parameter in parameters])
 
 
-def axis_of(layer):
-    return 1 if layer.channel_axis is None else layer.channel_axis
-
-
 def run(layer, steps):
-    channels = steps[0].x.shape[axis_of(layer)]
+    channels = steps[0].x.shape[layer.axis()]
     block = build(mx.gluon.nn.BatchNorm, layer, channels, **options_of(layer))
     yield from answers(layer, steps, block)

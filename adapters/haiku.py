@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from adapters.harness.protocol import Declined
+from adapters.harness.protocol import Declined, given
 
 jax.config.update("jax_enable_x64", True)  # float64 layers stay float64
 
@@ -52,24 +52,22 @@ def conventions(layer, shape):
         "bare_call": ("raises", f"{DOCS}: is_training has no default"),
         "empty_batch": ("nan", "jax.numpy.mean of no values is NaN"),
     }
-    if layer.dtype in ("float16", "bfloat16"):
+    if layer.is_half:
         source = "haiku/_src/moving_averages.py: hidden is of the value's dtype"
         declared["statistics_dtype"] = ("input_dtype", source)
     return declared
 
 
 def build(layer):
-    options = {"create_scale": True, "create_offset": True}
-    if layer.raw_momentum is not None:
-        options["decay_rate"] = layer.raw_momentum
-    elif layer.momentum is not None:
-        options["decay_rate"] = 1.0 - layer.momentum
-    else:
+    if layer.weight_of_history is None:
         raise Declined("decay_rate has no default: there is no bare constructor")
-    if layer.epsilon is not None:
-        options["eps"] = layer.epsilon
-    if layer.channel_axis is not None:
-        options["data_format"] = DATA_FORMATS[layer.channel_axis]
+    options = given(
+        create_scale=True,
+        create_offset=True,
+        decay_rate=layer.weight_of_history,
+        eps=layer.epsilon,
+        data_format=layer.channel_axis and DATA_FORMATS[layer.channel_axis],
+    )
     return hk.transform_with_state(lambda x, *args: hk.BatchNorm(**options)(x, *args))
 
 
@@ -77,7 +75,7 @@ def initial_state(module, layer, x):
     if layer.gamma is None:  # the layer's own: it must see a batch, and in training
         return module.init(jax.random.PRNGKey(0), x, True)
     shape = np.ones(x.ndim, int)
-    shape[-1 if layer.channel_axis is None else layer.channel_axis] = len(layer.gamma)
+    shape[layer.axis(-1)] = len(layer.gamma)
     params = {"batch_norm": {"scale": layer.gamma.reshape(shape)}}
     params["batch_norm"]["offset"] = layer.beta.reshape(shape)
     averages = {"mean": layer.running_mean, "var": layer.running_var}

@@ -10,6 +10,12 @@
 # devices = ["cpu", "gpu"]
 # modes = ["eager", "graph"]
 #
+# [tool.batchnorm-conformance.layer]
+# name = "Keras 3"
+# source = "https://keras.io/api/layers/normalization_layers/batch_normalization/"
+# epsilon = "epsilon"
+# momentum = "momentum"
+#
 # [tool.batchnorm-conformance.gpu]
 # dependencies = [
 #     "keras==3.15.1", "tensorflow[and-cuda]==2.21.0", "numpy==2.4.6", "ml_dtypes==0.6.0",
@@ -32,6 +38,8 @@ if "keras" not in sys.modules:  # otherwise a variant on another backend shares 
 
 import keras
 import numpy as np
+
+from adapters.harness.protocol import GRADIENTS, given
 
 SOURCE = "keras/src/layers/normalization/batch_normalization.py"
 DOCS = "https://keras.io/api/layers/normalization_layers/batch_normalization/"
@@ -56,33 +64,26 @@ def conventions(layer, shape):
     if keras.__version__ in ("3.0.0", "3.0.1", "3.0.2"):
         source = "keras/src/backend, nn.py, moments: Var = E[|x|^2] - |E[x]|^2"
         declared["variance_algorithm"] = ("one_pass", source)
-    if layer.dtype in ("float16", "bfloat16"):
+    if layer.is_half:
         declared["statistics_dtype"] = ("input_dtype", "keras/src/dtype_policies: variable_dtype")
     return declared
 
 
 def build(layer, shape):
-    momentum = layer.raw_momentum
-    if momentum is None and layer.momentum is not None:
-        momentum = 1.0 - layer.momentum
-    options = {"axis": layer.channel_axis, "epsilon": layer.epsilon, "momentum": momentum}
-    options = {name: value for name, value in options.items() if value is not None}
+    options = given(
+        axis=layer.channel_axis, epsilon=layer.epsilon, momentum=layer.weight_of_history
+    )
     module = keras.layers.BatchNormalization(dtype=layer.dtype, **options)
     module.build(shape)
-    for variable, value in (
-        (module.gamma, layer.gamma),
-        (module.beta, layer.beta),
-        (module.moving_mean, layer.running_mean),
-        (module.moving_variance, layer.running_var),
-    ):
-        if value is not None:
-            variable.assign(value)
+    variables = (module.gamma, module.beta, module.moving_mean, module.moving_variance)
+    for variable, value in layer.vectors_for(*variables):
+        variable.assign(value)
     return module
 
 
 def call(module, x, dy, training):
     """Return y and, where there is an upstream gradient, the gradients of x, gamma and beta."""
-    options = {} if training is None else {"training": training}
+    options = given(training=training)
     if dy is None:
         return module(x, **options), None
     with tf.GradientTape() as tape:
@@ -102,7 +103,7 @@ def run(layer, steps):
             y, gradients = step_function(module, x, dy, step.training)
             answer = {"y": y.numpy()}
             if gradients is not None:
-                for name, gradient in zip(("dx", "dgamma", "dbeta"), gradients, strict=True):
+                for name, gradient in zip(GRADIENTS, gradients, strict=True):
                     answer[name] = gradient.numpy()
             answer["running_mean"] = module.moving_mean.numpy()
             answer["running_var"] = module.moving_variance.numpy()

@@ -27,6 +27,7 @@ import jax
 import keras
 import numpy as np
 
+from adapters.harness.protocol import given
 from adapters.keras import build
 from adapters.keras import conventions as common_conventions
 
@@ -51,7 +52,7 @@ def step_function(module):
     """Return the pure function of one step: y, the new statistics, and the gradients."""
 
     def step(parameters, statistics, x, dy, training):
-        options = {} if training is None else {"training": training}
+        options = given(training=training)
 
         def forward(parameters, x):
             return module.stateless_call(parameters, statistics, x, **options)

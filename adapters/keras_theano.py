@@ -17,6 +17,12 @@
 # package = "keras"
 # devices = ["cpu"]
 # modes = ["mode-0", "mode-1"]
+#
+# [tool.batchnorm-conformance.layer]
+# name = "Keras 0.2"
+# source = "keras/layers/normalization.py"
+# epsilon = "epsilon"
+# momentum = "momentum"
 # ///
 """Keras 0.2 on Theano: `keras.layers.normalization.BatchNormalization`, of September 2015.
 
@@ -35,7 +41,7 @@ import numpy as np
 import theano
 import theano.tensor as T
 
-from adapters.harness.protocol import Declined
+from adapters.harness.protocol import GRADIENTS, Declined, given
 
 SOURCE = "keras/layers/normalization.py"
 PACKAGES = ("keras", "theano", "numpy")
@@ -65,7 +71,7 @@ def conventions(layer, shape):
         source = "keras/utils/theano_utils.py, sharedX: dtype=theano.config.floatX"
         declared["statistics_dtype"] = ("input_dtype", source)
         source = "theano/scalar/basic.py, upcast_out: what is made of float16 is float16"
-        declared["arithmetic"] = ("input_dtype", source)
+        declared["arithmetic"] = ("rounded_steps", source)
     return declared
 
 
@@ -82,27 +88,18 @@ def build(layer, shape):
         raise Declined("Theano has no bfloat16")
     if len(shape) != 2:
         raise Declined("it has a gamma and a statistic for each element of a sample, not a channel")
-    momentum = layer.raw_momentum
-    if momentum is None and layer.momentum is not None:
-        momentum = 1.0 - layer.momentum
-    options = {"epsilon": layer.epsilon, "momentum": momentum}
-    options = {name: value for name, value in options.items() if value is not None}
+    options = given(epsilon=layer.epsilon, momentum=layer.weight_of_history)
     mode = int(layer.mode.removeprefix("mode-"))
     module = layer_class(layer.dtype)(mode=mode, input_shape=shape[1:], **options)
-    for variable, value in (
-        (module.gamma, layer.gamma),
-        (module.beta, layer.beta),
-        (module.running_mean, layer.running_mean),
-        (module.running_std, layer.running_var),
-    ):
-        if value is not None:
-            variable.set_value(value)
+    variables = (module.gamma, module.beta, module.running_mean, module.running_std)
+    for variable, value in layer.vectors_for(*variables):
+        variable.set_value(value)
     return module
 
 
 def compiled(module, training, backward):
     """Return one call as Keras compiles it for a model: in training with the layer's updates."""
-    output = module.get_output() if training is None else module.get_output(train=training)
+    output = module.get_output(**given(train=training))
     inputs, outputs = [module.input], [output]
     if backward:
         dy = T.matrix()
@@ -120,7 +117,7 @@ def run(layer, steps):
         if call not in functions:
             functions[call] = compiled(module, *call)
         tensors = functions[call](step.x, *([] if step.dy is None else [step.dy]))
-        answer = dict(zip(("y", "dx", "dgamma", "dbeta"), tensors))  # noqa: B905 (dy or none)
+        answer = dict(zip(("y", *GRADIENTS), tensors))  # noqa: B905 (dy or none)
         if layer.gamma is None:  # the initial gamma is random, so nothing is known of these
             answer.update({name: None for name in ("y", "dx") if name in answer})
         elif "dx" in answer:  # Theano's is float32 for float16, in mode 1

@@ -26,6 +26,7 @@ import keras
 import numpy as np
 import torch
 
+from adapters.harness.protocol import GRADIENTS, given
 from adapters.keras import build
 from adapters.keras import conventions as common_conventions
 from adapters.pytorch import device_of, to_numpy, to_torch
@@ -61,14 +62,13 @@ def run(layer, steps):
     with placed_on(layer):
         module = build(layer, steps[0].x.shape)
         for step in steps:
-            options = {} if step.training is None else {"training": step.training}
             x = to_torch(step.x, device_of(layer)).requires_grad_(step.dy is not None)
-            y = module(x, **options)
+            y = module(x, **given(training=step.training))
             answer = {"y": to_numpy(y)}
             if step.dy is not None:
                 sources = [x, module.gamma.value, module.beta.value]
                 gradients = torch.autograd.grad(y, sources, to_torch(step.dy, device_of(layer)))
-                for name, gradient in zip(("dx", "dgamma", "dbeta"), gradients, strict=True):
+                for name, gradient in zip(GRADIENTS, gradients, strict=True):
                     answer[name] = to_numpy(gradient)
             answer["x"] = to_numpy(x)
             answer["running_mean"] = to_numpy(module.moving_mean.value)

@@ -19,7 +19,7 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 
-from adapters.harness.protocol import Declined
+from adapters.harness.protocol import Declined, given
 
 DOCS = "https://ml-explore.github.io/mlx/build/html/python/nn/_autosummary/mlx.nn.BatchNorm.html"
 SOURCE = "mlx/nn/layers/normalization.py, BatchNorm"
@@ -36,9 +36,9 @@ def conventions(layer, shape):
         "single_value": ("raises", f"{SOURCE}.__call__: more than one value per channel"),
         "zero_epsilon": ("raises", f"{SOURCE}.__init__: eps must be positive"),
     }
-    if layer.dtype in ("float16", "bfloat16"):
+    if layer.is_half:
         # Every operation of the layer answers in the dtype of its arrays.
-        declared["arithmetic"] = ("input_dtype", f"{SOURCE}.__call__: plain operations on arrays")
+        declared["arithmetic"] = ("rounded_steps", f"{SOURCE}.__call__: plain operations on arrays")
         declared["statistics_dtype"] = ("input_dtype", "mlx/nn/layers/base.py, Module.set_dtype")
     return declared
 
@@ -56,20 +56,10 @@ def to_numpy(array):
 
 
 def build(layer, channels):
-    options = {"eps": layer.epsilon, "momentum": layer.momentum}
-    if layer.raw_momentum is not None:
-        options["momentum"] = layer.raw_momentum
-    options = {name: value for name, value in options.items() if value is not None}
-    module = nn.BatchNorm(channels, **options)
+    module = nn.BatchNorm(channels, **given(eps=layer.epsilon, momentum=layer.weight_of_batch))
     module.set_dtype(getattr(mx, layer.dtype))
-    for name, array in (
-        ("weight", layer.gamma),
-        ("bias", layer.beta),
-        ("running_mean", layer.running_mean),
-        ("running_var", layer.running_var),
-    ):
-        if array is not None:
-            setattr(module, name, to_mlx(array))
+    for name, vector in layer.vectors_for("weight", "bias", "running_mean", "running_var"):
+        setattr(module, name, to_mlx(vector))
     return module
 
 
@@ -90,7 +80,7 @@ def run(layer, steps):
     if steps[0].x.ndim > 4:
         raise Declined("mlx.nn.BatchNorm is for 2D, 3D and 4D inputs")
     mx.set_default_device(mx.cpu)
-    axis = -1 if layer.channel_axis is None else layer.channel_axis
+    axis = layer.axis(-1)
     module = build(layer, steps[0].x.shape[axis])
     for step in steps:
         if step.training is not None:

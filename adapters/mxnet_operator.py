@@ -41,20 +41,14 @@ def conventions(layer, shape):
 
 
 def run(layer, steps):
-    channels = steps[0].x.shape[gluon.axis_of(layer)]
+    channels = steps[0].x.shape[layer.axis()]
     # For half precision the operator wants its vectors in float32.
     dtype = "float64" if layer.dtype == "float64" else "float32"
-    vectors = []
-    for value, start in (
-        (layer.gamma, mx.nd.ones),
-        (layer.beta, mx.nd.zeros),
-        (layer.running_mean, mx.nd.zeros),
-        (layer.running_var, mx.nd.ones),
-    ):
-        vector = start((channels,), ctx=gluon.context_of(layer), dtype=dtype)
-        if value is not None:
-            vector[:] = mx.nd.array(gluon.widened(value), dtype=dtype)
-        vectors.append(vector)
+    context = gluon.context_of(layer)
+    vectors = [
+        mx.nd.array(gluon.widened(vector), ctx=context, dtype=dtype)
+        for vector in layer.state(channels)
+    ]
     for parameter in vectors[:2]:
         parameter.attach_grad()
     options = gluon.options_of(layer)

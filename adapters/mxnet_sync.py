@@ -43,7 +43,7 @@ def run(layer, steps):
     if layer.dtype != "float32":
         raise Declined(f"the operator is written for float32 alone: real_t in {SOURCE}")
     rank = steps[0].x.ndim
-    if gluon.axis_of(layer) % rank != 1:
+    if layer.axis() % rank != 1:
         raise Declined("SyncBatchNorm has no argument for the axis: its channels are along axis 1")
     options = gluon.options_of(layer)
     options.pop("axis", None)

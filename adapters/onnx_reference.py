@@ -9,6 +9,12 @@
 # package = "onnx"
 # devices = ["cpu"]
 # modes = ["eager"]
+#
+# [tool.batchnorm-conformance.layer]
+# name = "ONNX"
+# source = "https://onnx.ai/onnx/operators/onnx__BatchNormalization.html"
+# epsilon = "epsilon"
+# momentum = "momentum"
 # ///
 """The ONNX standard's own evaluator, on a model of one operator: `BatchNormalization` of opset 15.
 
@@ -21,11 +27,12 @@ import onnx
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from adapters.harness.protocol import GRADIENTS, given
+
 DOCS = "https://onnx.ai/onnx/operators/onnx__BatchNormalization.html"
 SOURCE = "onnx/reference/ops/op_batch_normalization.py"
 STATE = ("scale", "B", "input_mean", "input_var")
 OUTPUTS = ("Y", "running_mean", "running_var")
-GRADIENTS = {"dx": None, "dgamma": None, "dbeta": None}
 
 
 def hello():
@@ -34,8 +41,8 @@ def hello():
 
 def conventions(layer, shape):
     declared = standard_conventions(layer)
-    if layer.dtype in ("float16", "bfloat16"):
-        declared["arithmetic"] = ("input_dtype", f"{SOURCE}: NumPy, in the dtype of X")
+    if layer.is_half:
+        declared["arithmetic"] = ("rounded_steps", f"{SOURCE}: NumPy, in the dtype of X")
     return declared
 
 
@@ -47,18 +54,16 @@ def standard_conventions(layer):
         "bare_call": ("infers", f"{DOCS}: training_mode is 0 by default"),
         "empty_batch": ("nan", f"{DOCS}: ReduceMean, of an empty set undefined; it is NaN"),
     }
-    if layer.dtype in ("float16", "bfloat16"):
+    if layer.dtype == "float64":
+        declared["numbers"] = ("float32", f"{DOCS}: epsilon and momentum are of the type float")
+    if layer.is_half:
         declared["statistics_dtype"] = ("input_dtype", f"{DOCS}: T2, here the type T of X")
     return declared
 
 
 def model(layer, x, training, stored=None, only_y=False):
     """Return a model of one operator, its vectors inputs or, where `stored`, part of the model."""
-    momentum = layer.raw_momentum
-    if momentum is None and layer.momentum is not None:
-        momentum = 1.0 - layer.momentum
-    options = {"epsilon": layer.epsilon, "momentum": momentum, "training_mode": training}
-    options = {name: value for name, value in options.items() if value is not None}
+    options = given(epsilon=layer.epsilon, momentum=layer.weight_of_history, training_mode=training)
     outputs = OUTPUTS if training else OUTPUTS[:1]
     node = helper.make_node("BatchNormalization", ["X", *STATE], outputs, **options)
 
@@ -78,20 +83,11 @@ def model(layer, x, training, stored=None, only_y=False):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=10)
 
 
-def initial_state(layer, x):
-    """Return the four vectors; the operator has none of its own, so a new layer's are taken."""
-    new = {"scale": 1, "B": 0, "input_mean": 0, "input_var": 1}
-    given = (layer.gamma, layer.beta, layer.running_mean, layer.running_var)
-    return {
-        name: np.full(x.shape[1], value, x.dtype) if array is None else array
-        for (name, value), array in zip(new.items(), given, strict=True)
-    }
-
-
 def steps_through(layer, steps, evaluate):
     """Yield the answer to each step; `evaluate` runs one and returns y and the new statistics."""
-    axis = 1 if layer.channel_axis is None else layer.channel_axis
-    state = initial_state(layer, np.moveaxis(steps[0].x, axis, 1))
+    axis = layer.axis()
+    vectors = layer.state(steps[0].x.shape[axis])
+    state = {name: np.asarray(v, steps[0].x.dtype) for name, v in zip(STATE, vectors, strict=True)}
     for step in steps:
         x = np.ascontiguousarray(np.moveaxis(step.x, axis, 1))
         training = None if step.training is None else int(step.training)
@@ -100,7 +96,7 @@ def steps_through(layer, steps, evaluate):
             state.update(zip(STATE[2:], statistics, strict=True))
         answer = {"y": np.moveaxis(y, 1, axis), "x": np.moveaxis(x, 1, axis)}
         answer["running_mean"], answer["running_var"] = state["input_mean"], state["input_var"]
-        yield answer if step.dy is None else answer | GRADIENTS
+        yield answer if step.dy is None else answer | dict.fromkeys(GRADIENTS)
 
 
 def run(layer, steps):

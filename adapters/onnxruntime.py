@@ -10,13 +10,13 @@
 # [tool.batchnorm-conformance]
 # package = "onnxruntime"
 # devices = ["cpu"]
-# modes = ["initializers", "inputs", "only-y"]
+# modes = ["initializers", "inputs", "only-y", "inputs-only-y"]
 # ///
 """ONNX Runtime: a model of one operator, `BatchNormalization` of opset 15.
 
-Three models of the same operator, which its optimizer and its memory planner treat differently:
-`initializers` stores the vectors in the model, as exporters do; to `inputs` they are given with x;
-`only-y` stores them, and its only output is y, as it is in a network exported for training.
+Models of the same operator, which its optimizer and its memory planner treat differently:
+`initializers` stores the vectors in the model, as exporters do; to `inputs` they are given with x.
+The only output of `only-y` and `inputs-only-y` is y, as it is in a network exported for training.
 """
 
 import numpy as np
@@ -41,18 +41,20 @@ def run(layer, steps):
     if layer.dtype == "bfloat16":
         raise Declined("the CPU provider has BatchNormalization for float16, float and double")
 
+    only_y = layer.mode.endswith("only-y")
+
     def evaluate(x, training, state):
-        if layer.mode == "inputs":
+        if layer.mode.startswith("inputs"):
             stored, fed = None, {"X": x, **state}
         else:
             stored, fed = state, {"X": x}
-        proto = model(layer, x, training, stored, only_y=layer.mode == "only-y")
+        proto = model(layer, x, training, stored, only_y)
         return onnxruntime.InferenceSession(proto.SerializeToString()).run(None, fed)
 
     trained = False
     for step, answer in zip(steps, steps_through(layer, steps, evaluate), strict=True):
         trained = trained or bool(step.training)
-        if layer.mode == "only-y" and trained:
+        if only_y and trained:
             # The new statistics are no output of this model: nothing can be inferred with them.
             answer |= {"running_mean": None, "running_var": None}
             answer |= {} if step.training else {"y": None}

@@ -22,7 +22,7 @@ import warnings
 import numpy as np
 import paddle
 
-from adapters.harness.protocol import Declined
+from adapters.harness.protocol import Declined, given
 
 warnings.filterwarnings("ignore", message=".*track global mean.*")
 
@@ -54,31 +54,24 @@ def conventions(layer, shape):
 
 
 def build(layer, rank, channels):
-    momentum = layer.raw_momentum
-    if momentum is None and layer.momentum is not None:
-        momentum = 1.0 - layer.momentum
-    options = {"momentum": momentum, "epsilon": layer.epsilon}
-    if layer.channel_axis is not None:
-        options["data_format"] = LAYOUTS[layer.channel_axis][rank]
-    options = {name: value for name, value in options.items() if value is not None}
+    options = given(
+        momentum=layer.weight_of_history,
+        epsilon=layer.epsilon,
+        data_format=layer.channel_axis and LAYOUTS[layer.channel_axis][rank],
+    )
     module = CLASSES[rank](channels, **options)
     module.to(dtype=layer.dtype)
-    for variable, array in (
-        (module.weight, layer.gamma),
-        (module.bias, layer.beta),
-        (module._mean, layer.running_mean),
-        (module._variance, layer.running_var),
-    ):
-        if array is not None:
-            variable.set_value(array)
+    variables = (module.weight, module.bias, module._mean, module._variance)
+    for variable, vector in layer.vectors_for(*variables):
+        variable.set_value(vector)
     return module
 
 
 def run(layer, steps):
-    if layer.dtype in ("float16", "bfloat16"):
+    if layer.is_half:
         raise Declined("the CPU kernel of batch_norm is registered for float32 and float64")
     paddle.set_device(layer.device)
-    axis = 1 if layer.channel_axis is None else layer.channel_axis
+    axis = layer.axis()
     module = build(layer, layer.layer_rank or steps[0].x.ndim, steps[0].x.shape[axis])
     for step in steps:
         x = paddle.to_tensor(step.x, stop_gradient=step.dy is None)
@@ -91,4 +84,4 @@ def run(layer, steps):
             y.backward(paddle.to_tensor(step.dy))
             answer |= {"dx": x.grad, "dgamma": module.weight.grad, "dbeta": module.bias.grad}
         answer |= {"x": x, "running_mean": module._mean, "running_var": module._variance}
-        yield {name: tensor.numpy().copy() for name, tensor in answer.items()}
+        yield {name: tensor.numpy() for name, tensor in answer.items()}

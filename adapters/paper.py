@@ -18,7 +18,7 @@ statistics, the averages over all training batches. The paper has no momentum, s
 
 import numpy as np
 
-from adapters.harness.protocol import Declined
+from adapters.harness.protocol import GRADIENTS, Declined
 
 PAPER = "arXiv:1502.03167v3"
 
@@ -76,17 +76,14 @@ def population(batches):
 
 
 def run(layer, steps):
-    axis = 1 if layer.channel_axis is None else layer.channel_axis
+    axis = layer.axis()
     channels = steps[0].x.shape[axis]
     epsilon = np.longdouble(1e-5 if layer.epsilon is None else layer.epsilon)
-    gamma = np.ones(channels) if layer.gamma is None else layer.gamma
-    beta = np.zeros(channels) if layer.beta is None else layer.beta
-    gamma, beta = gamma.astype(np.longdouble), beta.astype(np.longdouble)
+    gamma, beta, mean, var = (v.astype(np.longdouble) for v in layer.state(channels))
     # What is given counts as the population of a network that was trained before, and infers until
     # training begins anew. Without it there are no statistics: an average over no batches.
-    mean = var = None
-    if layer.running_mean is not None:
-        mean, var = (v.astype(np.longdouble) for v in (layer.running_mean, layer.running_var))
+    if layer.running_mean is None:
+        mean = var = None
     kept = np.dtype("float64" if layer.dtype == "float64" else "float32")
     batches = []
     for step in steps:
@@ -109,7 +106,7 @@ def run(layer, steps):
                     gradients = train_gradients(dy, x, x_hat, mu, sigma2, gamma, epsilon)
                 else:
                     gradients = infer_gradients(dy, x, gamma, mean, var, epsilon)
-                answer.update(zip(("dx", "dgamma", "dbeta"), gradients, strict=True))
+                answer.update(zip(GRADIENTS, gradients, strict=True))
             if training:
                 mean, var = population(batches)
             for name in ("y", "dx"):

@@ -10,6 +10,12 @@
 # devices = ["cpu", "gpu"]
 # modes = ["eager", "autocast", "cumulative"]
 #
+# [tool.batchnorm-conformance.layer]
+# name = "PyTorch"
+# source = "https://docs.pytorch.org/docs/2.13/generated/torch.nn.BatchNorm2d.html"
+# epsilon = "eps"
+# momentum = "momentum"
+#
 # [[tool.batchnorm-conformance.older]]
 # versions = "<2.3"  # built against NumPy 1
 # requires-python = ">=3.10,<3.12"
@@ -27,7 +33,7 @@ import contextlib
 import numpy as np
 import torch
 
-from adapters.harness.protocol import Declined
+from adapters.harness.protocol import Declined, given
 
 CLASSES = {
     2: torch.nn.BatchNorm1d,
@@ -37,7 +43,6 @@ CLASSES = {
 }
 DOCS = "https://docs.pytorch.org/docs/2.13/generated/torch.nn.BatchNorm2d.html"
 FUNCTIONAL = "torch/nn/functional.py, batch_norm"
-HALF = ("float16", "bfloat16")
 # On the CPU before 2.2: no float16 in the layer, and none under autocast.
 NO_SUCH_DTYPE = ("not implemented for 'Half'", "AutocastCPU only support Bfloat16")
 VERSION = tuple(map(int, torch.__version__.split(".")[:2]))
@@ -56,7 +61,7 @@ def conventions(layer, shape):
     }
     if VERSION >= (2, 10):
         declared["zero_epsilon"] = ("raises", f"{FUNCTIONAL}: eps must be positive")
-    if layer.dtype in HALF and layer.mode != "autocast":
+    if layer.is_half and layer.mode != "autocast":
         # Module.to(dtype) converts buffers with the parameters.
         declared["statistics_dtype"] = ("input_dtype", "torch/nn/modules/module.py, Module.to")
     if layer.mode == "cumulative":
@@ -75,32 +80,25 @@ def to_torch(array, device):
 
 
 def to_numpy(tensor):
-    tensor = tensor.detach().cpu().contiguous()
+    tensor = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
     if tensor.dtype == torch.bfloat16:
         import ml_dtypes
 
         return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
-    return tensor.numpy().copy()
+    return tensor.numpy()
 
 
 def options_of(layer):
-    """Return the layer's numbers under torch's names; what is left out is torch's own choice."""
-    momentum = layer.momentum if layer.raw_momentum is None else layer.raw_momentum
-    options = {"eps": layer.epsilon, "momentum": momentum}
-    return {name: value for name, value in options.items() if value is not None}
+    """Return the layer's numbers under torch's names."""
+    return given(eps=layer.epsilon, momentum=layer.weight_of_batch)
 
 
 def build(cls, layer, channels, **options):
-    dtype = "float32" if layer.mode == "autocast" and layer.dtype in HALF else layer.dtype
+    dtype = "float32" if layer.mode == "autocast" and layer.is_half else layer.dtype
     module = cls(channels, **{**options_of(layer), **options})
     module = module.to(device_of(layer), getattr(torch, dtype))
-    given = {
-        "weight": layer.gamma,
-        "bias": layer.beta,
-        "running_mean": layer.running_mean,
-        "running_var": layer.running_var,
-    }
-    state = {name: to_torch(array, "cpu") for name, array in given.items() if array is not None}
+    vectors = layer.vectors_for("weight", "bias", "running_mean", "running_var")
+    state = {name: to_torch(vector, "cpu") for name, vector in vectors}
     module.load_state_dict(state, strict=False)
     return module
 
@@ -109,7 +107,7 @@ def autocast(layer):
     if layer.mode != "autocast":
         return contextlib.nullcontext()
     # A float32 or float64 layer runs under the device's own choice of a half-precision dtype.
-    dtype = getattr(torch, layer.dtype) if layer.dtype in HALF else None
+    dtype = getattr(torch, layer.dtype) if layer.is_half else None
     return torch.autocast(device_of(layer), dtype=dtype)
 
 
@@ -151,13 +149,8 @@ def call_of(module):
     return call
 
 
-def axis_of(layer):
-    """Return the channel axis: a bare layer has its channels along axis 1, whatever the layout."""
-    return 1 if layer.channel_axis is None else layer.channel_axis
-
-
 def run(layer, steps):
-    axis = axis_of(layer)
+    axis = layer.axis()
     cls = CLASSES[layer.layer_rank or steps[0].x.ndim]
     options = {}
     if layer.mode == "cumulative":

@@ -27,6 +27,7 @@ from types import SimpleNamespace
 import torch
 
 from adapters import pytorch
+from adapters.harness.protocol import given
 from adapters.pytorch import hello  # noqa: F401 (one of an adapter's three functions)
 
 DOCS = "https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.batch_norm.html"
@@ -49,22 +50,18 @@ def state_of(layer, channels):
         running_mean=torch.zeros(channels, dtype=dtype, device=device),
         running_var=torch.ones(channels, dtype=dtype, device=device),
     )
-    if layer.gamma is not None:
-        state.weight = pytorch.to_torch(layer.gamma, device).requires_grad_()
-        state.bias = pytorch.to_torch(layer.beta, device).requires_grad_()
-        state.running_mean = pytorch.to_torch(layer.running_mean, device)
-        state.running_var = pytorch.to_torch(layer.running_var, device)
+    for name, vector in layer.vectors_for(*vars(state)):
+        tensor = pytorch.to_torch(vector, device)
+        setattr(state, name, tensor.requires_grad_(name in ("weight", "bias")))
     return state
 
 
 def run(layer, steps):
-    axis = pytorch.axis_of(layer)
+    axis = layer.axis()
     state = state_of(layer, steps[0].x.shape[axis])
 
     def call(x, training):
-        options = pytorch.options_of(layer)
-        if training is not None:
-            options["training"] = training
+        options = given(training=training, **pytorch.options_of(layer))
         return torch.nn.functional.batch_norm(x, **vars(state), **options)
 
     yield from pytorch.answers(layer, steps, axis, state, call)

@@ -41,6 +41,6 @@ def conventions(layer, shape):
 
 
 def run(layer, steps):
-    axis = pytorch.axis_of(layer)
+    axis = layer.axis()
     module = pytorch.build(torch.nn.SyncBatchNorm, layer, steps[0].x.shape[axis])
     yield from pytorch.answers(layer, steps, axis, module, pytorch.call_of(module))

@@ -27,7 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf
 
-from adapters.harness.protocol import Declined
+from adapters.harness.protocol import GRADIENTS, Declined
 
 AVERAGE = "https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage"
 MOMENTS = "tensorflow/python/ops/nn_impl.py, moments"
@@ -43,11 +43,13 @@ def conventions(layer, shape):
     declared = {
         "running_variance": ("biased", f"{MOMENTS}: sample variance, not unbiased variance"),
         "momentum_meaning": ("weight_of_history", f"{AVERAGE}: decay"),
+        "moving_average": ("difference", f"{AVERAGE}: shadow -= (1 - decay) (shadow - variable)"),
         "empty_batch": ("nan", "tf.reduce_mean of no values is NaN"),
     }
-    if layer.dtype in ("float16", "bfloat16"):
+    if layer.is_half:
         kept = f"{MOMENTS}: mean and variance have the dtype of x"
-        declared["statistics_dtype"] = declared["arithmetic"] = ("input_dtype", kept)
+        declared["arithmetic"] = ("rounded_steps", kept)
+        declared["statistics_dtype"] = ("input_dtype", kept)
     return declared
 
 
@@ -90,11 +92,10 @@ def run(layer, steps):
         raise Declined("functions have neither an initial state nor defaults")
     if any(step.training is None for step in steps):
         raise Declined("the caller chooses the mean and variance: no call leaves that open")
-    decay = layer.raw_momentum if layer.momentum is None else 1.0 - layer.momentum
     function = tf.function(call) if layer.mode == "graph" else call
     with tf.device(layer.device.upper() + ":0"):
         gamma, beta = tf.constant(layer.gamma), tf.constant(layer.beta)
-        statistics = Statistics(layer.running_mean, layer.running_var, decay)
+        statistics = Statistics(layer.running_mean, layer.running_var, layer.weight_of_history)
         for step in steps:
             y, gradients = function(
                 tf.constant(step.x),
@@ -108,7 +109,7 @@ def run(layer, steps):
             )
             answer = {"y": y.numpy()}
             if gradients is not None:
-                for name, gradient in zip(("dx", "dgamma", "dbeta"), gradients, strict=True):
+                for name, gradient in zip(GRADIENTS, gradients, strict=True):
                     answer[name] = gradient.numpy()
             mean, variance = statistics.running()
             yield {**answer, "running_mean": mean.numpy(), "running_var": variance.numpy()}

@@ -10,6 +10,13 @@
 # devices = ["cpu", "gpu"]
 # modes = ["eager", "graph"]
 #
+# [tool.batchnorm-conformance.layer]
+# name = "tf.keras 2"
+# source = "https://keras.io/2/api/layers/normalization_layers/batch_normalization/"
+# epsilon = "epsilon"
+# momentum = "momentum"
+# settings = { running_variance = { biased = "fused=False" } }
+#
 # [[tool.batchnorm-conformance.older]]
 # versions = "<2.16"
 # dependencies = ["tf-keras==2.15.1", "tensorflow==2.15.1", "numpy==1.26.4"]
@@ -49,6 +56,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from adapters.harness.protocol import GRADIENTS, given
+
 SOURCE = "tf_keras/src/layers/normalization/batch_normalization.py"
 DOCS = "https://keras.io/2/api/layers/normalization_layers/batch_normalization/"
 
@@ -83,27 +92,20 @@ def conventions(layer, shape):
 
 
 def build(layer, shape):
-    momentum = layer.raw_momentum
-    if momentum is None and layer.momentum is not None:
-        momentum = 1.0 - layer.momentum
-    options = {"axis": layer.channel_axis, "epsilon": layer.epsilon, "momentum": momentum}
-    options = {name: value for name, value in options.items() if value is not None}
+    options = given(
+        axis=layer.channel_axis, epsilon=layer.epsilon, momentum=layer.weight_of_history
+    )
     module = tf_keras.layers.BatchNormalization(dtype=layer.dtype, **options)
     module.build(shape)
-    for variable, value in (
-        (module.gamma, layer.gamma),
-        (module.beta, layer.beta),
-        (module.moving_mean, layer.running_mean),
-        (module.moving_variance, layer.running_var),
-    ):
-        if value is not None:
-            variable.assign(value.astype(variable.dtype.as_numpy_dtype))
+    variables = (module.gamma, module.beta, module.moving_mean, module.moving_variance)
+    for variable, value in layer.vectors_for(*variables):
+        variable.assign(value.astype(variable.dtype.as_numpy_dtype))
     return module
 
 
 def call(module, x, dy, training):
     """Return y and, where there is an upstream gradient, the gradients of x, gamma and beta."""
-    options = {} if training is None else {"training": training}
+    options = given(training=training)
     if dy is None:
         return module(x, **options), None
     with tf.GradientTape() as tape:
@@ -122,7 +124,7 @@ def run(layer, steps):
             y, gradients = step_function(module, x, dy, step.training)
             answer = {"y": y.numpy()}
             if gradients is not None:
-                for name, gradient in zip(("dx", "dgamma", "dbeta"), gradients, strict=True):
+                for name, gradient in zip(GRADIENTS, gradients, strict=True):
                     answer[name] = gradient.numpy()
             answer["running_mean"] = module.moving_mean.numpy()
             answer["running_var"] = module.moving_variance.numpy()

@@ -24,7 +24,7 @@ import numpy as np
 from tinygrad import Tensor, dtypes, nn
 from tinygrad.helpers import Context
 
-from adapters.harness.protocol import Declined
+from adapters.harness.protocol import GRADIENTS, Declined, given
 
 DEVICES = {"python": "PYTHON", "clang": "CPU"}
 LARGEST = 50_000
@@ -38,7 +38,7 @@ def hello():
 
 def conventions(layer, shape):
     declared = {"bare_call": ("infers", f"{SOURCE}: TRAINING is 0 outside its context")}
-    if layer.dtype in ("float16", "bfloat16"):
+    if layer.is_half:
         declared["statistics_dtype"] = ("input_dtype", f"{SOURCE}.__init__: the default float")
     return declared
 
@@ -56,21 +56,13 @@ def to_numpy(tensor):
 
 
 def build(layer, channels):
-    momentum = layer.momentum if layer.raw_momentum is None else layer.raw_momentum
-    options = {"eps": layer.epsilon, "momentum": momentum}
-    options = {name: value for name, value in options.items() if value is not None}
+    options = given(eps=layer.epsilon, momentum=layer.weight_of_batch)
     module = nn.BatchNorm(channels, **options)  # in the default float
-    for name, array in (
-        ("weight", layer.gamma),
-        ("bias", layer.beta),
-        ("running_mean", layer.running_mean),
-        ("running_var", layer.running_var),
-    ):
-        if array is not None:
-            value = to_tinygrad(array)
-            if name.startswith("running"):
-                value = value.is_param_(False)
-            setattr(module, name, value.contiguous().realize())
+    for name, vector in layer.vectors_for("weight", "bias", "running_mean", "running_var"):
+        value = to_tinygrad(vector)
+        if name.startswith("running"):
+            value = value.is_param_(False)
+        setattr(module, name, value.contiguous().realize())
     return module
 
 
@@ -91,12 +83,11 @@ def answers(layer, steps):
     module = build(layer, steps[0].x.shape[1])
     for step in steps:
         x = to_tinygrad(step.x)
-        with Context(**{} if step.training is None else {"TRAINING": int(step.training)}):
+        with Context(**given(TRAINING=step.training)):
             answer = {"y": module(x)}
         if step.dy is not None:
-            sources = {"dx": x, "dgamma": module.weight, "dbeta": module.bias}
-            dy = to_tinygrad(step.dy)
-            gradients = answer["y"].gradient(*sources.values(), gradient=dy)
-            answer |= dict(zip(sources, gradients, strict=True))
+            sources = x, module.weight, module.bias
+            gradients = answer["y"].gradient(*sources, gradient=to_tinygrad(step.dy))
+            answer |= dict(zip(GRADIENTS, gradients, strict=True))
         answer |= {"running_mean": module.running_mean, "running_var": module.running_var}
         yield {name: to_numpy(tensor) for name, tensor in answer.items()}

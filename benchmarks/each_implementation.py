@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from adapters.harness import registry
 from benchmarks.harness.figure import Figure
-from benchmarks.harness.runs import bare_loops, seconds, suite
+from benchmarks.harness.runs import ENDED, bare_loops, seconds, suite
 
 FACTOR, START = 1.3, 5.0
 
@@ -21,5 +21,5 @@ def measure(implementation: str = "all") -> Iterator[Figure]:
             label = target.implementation.label
             loop = seconds(loops[target.name])
             yield Figure(f"{label}, bare loop", loop, "s")
-            whole = seconds(suite(folder, "--implementation", label))
+            whole = seconds(suite(folder, "--implementation", label), ends=ENDED)
             yield Figure(f"{label}, the suite", whole, "s", FACTOR * loop + START)

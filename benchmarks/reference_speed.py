@@ -12,7 +12,8 @@ import numpy as np
 from adapters.harness import registry
 from adapters.harness.environments import interpreter
 from benchmarks.harness.figure import Figure
-from reference.batch_norm import batch_norm, batch_norm_backward
+from reference.backward import batch_norm_backward
+from reference.batch_norm import batch_norm
 
 SHAPE = (32, 64, 56, 56)
 ROUNDS = 5

@@ -4,13 +4,15 @@ One case often fits several hypotheses. All cases of a target together fit few: 
 a violation, and that no conforming case of the target refutes.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from diagnosis.faults import FAULTS
-from diagnosis.fitting import Interval
+from diagnosis.fitting import Number
+from diagnosis.hypotheses import Change, cause_of, holds, loosens, of_number
 from diagnosis.question import Question
-from diagnosis.search import Hypothesis, describe, diagnose, fitted, holds
-from reference.conventions import CONVENTIONS
+from diagnosis.search import Search
+from records.hypothesis import Hypothesis, Interval, Kind, described
+from reference.expected import relevant
 
 LARGEST_WITNESS = 20_000
 """Elements of x above which a conforming case is not kept: the small ones refute as well."""
@@ -18,21 +20,44 @@ LARGEST_WITNESS = 20_000
 
 @dataclass(frozen=True)
 class Explanation:
-    """A hypothesis, as it stands after all cases, and the cases it explains. "" explains none."""
+    """A hypothesis as it stands after all cases, and the cases it explains; None explains none."""
 
-    name: str
+    hypothesis: Hypothesis | None
     sentence: str
     cases: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.hypothesis.name if self.hypothesis else ""
+
+
+@dataclass
+class _Cluster:
+    """Violations that look alike: the pairs of conventions that explain one, searched once."""
+
+    pairs: list[Hypothesis] = field(default_factory=list)
+    searched: int | None = None  # the size of the smallest case that was
+
+    def explain(self, search: Search) -> list[Hypothesis]:
+        """Return the pairs that explain a case: those of others, or its own if it is smallest."""
+        fitting = [one for one in self.pairs if search.holds(one)]
+        size = sum(step.x.size for step in search.whole.steps)
+        if not fitting and (self.searched is None or size < self.searched):
+            self.searched = size
+            fitting = search.pairs()
+            self.pairs += fitting
+        return fitting
 
 
 class TargetDiagnosis:
     """Collects the cases of one target and says what explains its violations."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._violating: dict[str, Question] = {}
-        self._candidates: dict[str, list[Hypothesis]] = {}
+        self._fitting: dict[str, list[Hypothesis]] = {}
         self._conforming: list[Question] = []
         self._found: dict[str, Hypothesis] = {}
+        self._clusters: dict[tuple, _Cluster] = {}
 
     def conforms(self, question: Question) -> None:
         """Add a case that conforms: it may refute what would explain others."""
@@ -42,16 +67,19 @@ class TargetDiagnosis:
     def violates(self, case: str, question: Question, known: bool = False) -> list[Hypothesis]:
         """Add a case that violates, and return what would explain it, taken alone.
 
-        For a violation that is `known` to have the reason of others, what explained those is tried
-        first, and is enough; but no looser bound, which explains what it should not.
+        A violation that is a `known` divergence has the reason of others: what explained those is
+        tried first, and is enough; but no looser bound, which explains what it should not.
         """
-        self._violating[case] = replace(question)
+        search = Search(question)
         fitting: list[Hypothesis] = []
         if known:
-            fitting = [one for one in self._found.values() if holds(str(one), question)]
-        self._candidates[case] = fitting or diagnose(question)
-        self._found.update({str(one): one for one in self._candidates[case] if not _loosens(one)})
-        return self._candidates[case]
+            fitting = [one for one in self._found.values() if search.holds(one)]
+        if not fitting and search.violated:
+            cluster = self._clusters.setdefault(search.form, _Cluster())
+            fitting = search.simple() or cluster.explain(search)
+        self._violating[case], self._fitting[case] = replace(question), fitting
+        self._found.update({one.name: one for one in fitting if not loosens(one)})
+        return fitting
 
     def explanations(self) -> list[Explanation]:
         """Return the explanations of the target, the one that explains most cases first.
@@ -61,95 +89,114 @@ class TargetDiagnosis:
         bound, then the special one: had a wrong epsilon been the cause, more cases than those with
         the default one would violate.
         """
-        remaining = {case: list(fitting) for case, fitting in self._candidates.items()}
+        remaining = {case: list(fitting) for case, fitting in self._fitting.items()}
         found: list[Explanation] = []
-        refuted: set[str] = set()
+        refuted: set[tuple] = set()
         while best := self._best(remaining, found, refuted):
-            name, explanation = best
-            if self._refuted(explanation.name):
-                refuted.add(name)
+            hypothesis, cases = best
+            if self._refuted(hypothesis):
+                refuted.add(cause_of(hypothesis))
                 continue
             # What is accepted also explains a case that something simpler would have explained.
-            others = [case for case in remaining if case not in explanation.cases]
-            more = [case for case in others if holds(explanation.name, self._violating[case])]
-            found.append(replace(explanation, cases=explanation.cases + tuple(more)))
+            others = [case for case in remaining if case not in cases]
+            more = [case for case in others if holds(hypothesis, self._violating[case])]
+            found.append(Explanation(hypothesis, hypothesis.sentence, (*cases, *more)))
             for case in found[-1].cases:
                 del remaining[case]
         while best := self._best(remaining, found, set()):  # what holds in a few cases only
-            _, explanation = best
-            sentence = f"{explanation.sentence}; in these cases only, others refute it"
-            found.append(replace(explanation, sentence=sentence))
-            for case in explanation.cases:
+            hypothesis, cases = best
+            sentence = f"{hypothesis.sentence}; in these cases only, others refute it"
+            found.append(Explanation(hypothesis, sentence, cases))
+            for case in cases:
                 del remaining[case]
         if remaining:
-            found.append(Explanation("", describe([]), tuple(remaining)))
+            found.append(Explanation(None, described([]), tuple(remaining)))
         return found
 
-    def _best(self, remaining, found, left_out) -> tuple[str, Explanation] | None:
-        """Return the name of the hypothesis that ranks first, and what it explains."""
-        halves = {half for one in found for half in one.name.split(", ")}
+    def _best(
+        self,
+        remaining: Mapping[str, list[Hypothesis]],
+        found: Sequence[Explanation],
+        left_out: set[tuple],
+    ) -> tuple[Hypothesis, tuple[str, ...]] | None:
+        """Return the hypothesis that ranks first, and the cases it explains."""
+        halves = {half for one in found if one.hypothesis for half in one.hypothesis.changes}
         ranked = sorted(self._ranked(remaining, left_out, halves), key=lambda row: row[0])
         return ranked[0][1:] if ranked else None
 
-    def _ranked(self, remaining, left_out, halves):
-        """Yield a row a hypothesis: its rank, its name, and what it explains."""
-        fitting_cases: dict[str, list[str]] = {}
-        places: dict[str, int] = {}
-        sentences: dict[str, str] = {}
+    def _ranked(
+        self,
+        remaining: Mapping[str, list[Hypothesis]],
+        left_out: set[tuple],
+        halves: set[Change],
+    ) -> Iterator[tuple[tuple, Hypothesis, tuple[str, ...]]]:
+        """Yield a row a cause: its rank, the hypothesis, and the cases it explains."""
+        fitting_cases: dict[tuple, dict[str, Hypothesis]] = {}
+        places: dict[tuple, int] = {}
         for case, fitting in remaining.items():
             for place, one in enumerate(fitting):
-                if one.name not in left_out:
-                    fitting_cases.setdefault(one.name, []).append(case)
-                    places[one.name] = places.get(one.name, 0) + place
-                    sentences[one.name] = one.sentence
-        for name, cases in fitting_cases.items():
-            explanation = Explanation(name, sentences[name], tuple(cases))
-            intervals = {
-                case: one.interval
-                for case in cases
-                for one in remaining[case]
-                if one.name == name and one.interval is not None
-            }
-            if intervals:
-                cases, interval = _agreeing(intervals)
-                number = fitted(name, interval)
-                explanation = Explanation(str(number), number.sentence, tuple(cases))
+                cause = cause_of(one)
+                if cause not in left_out:
+                    fitting_cases.setdefault(cause, {})[case] = one
+                    places[cause] = places.get(cause, 0) + place
+        for cause, by_case in fitting_cases.items():
+            one, cases = _joined(by_case)
             rank = (
                 -len(cases),
-                bool(intervals),
-                name not in halves,
-                -self._needed_as_half(name),
-                places[name],
-                not name.startswith("default_"),
-                name,
+                one.kind is Kind.NUMBER,
+                not set(one.changes) & halves,
+                -self._needed_as_half(one),
+                places[cause],
+                not one.subject.startswith("default_"),
+                one.name,
             )
-            yield rank, name, explanation
+            yield rank, one, cases
 
-    def _needed_as_half(self, name: str) -> int:
+    def _needed_as_half(self, hypothesis: Hypothesis) -> int:
+        own, cause = set(hypothesis.changes), cause_of(hypothesis)
         return sum(
-            any(name in one.name.split(", ") for one in fitting)
-            for fitting in self._candidates.values()
+            any(cause_of(one) == cause or (own and own < set(one.changes)) for one in fitting)
+            for fitting in self._fitting.values()
         )
 
-    def _refuted(self, name: str) -> bool:
-        # A number is refuted by no conforming case: those have the number that was asked for.
-        fields = {part.partition("=")[0] for part in name.split(", ")}
-        if name not in FAULTS and not fields <= CONVENTIONS.keys():
+    def _refuted(self, hypothesis: Hypothesis) -> bool:
+        """Say whether a conforming case speaks against a hypothesis.
+
+        None speaks against a number: those have the number that was asked for.
+        """
+        if hypothesis.kind is Kind.NUMBER:
             return False
-        return any(not holds(name, question) for question in self._conforming)
+        return any(
+            not holds(hypothesis, question)
+            for question in self._conforming
+            if _plays_a_part(hypothesis, question)
+        )
 
 
-def _loosens(hypothesis: Hypothesis) -> bool:
-    fields = [part.partition("=")[0] for part in hypothesis.name.split(", ")]
-    return any(field in CONVENTIONS and CONVENTIONS[field].changes == "bound" for field in fields)
+def _plays_a_part(hypothesis: Hypothesis, question: Question) -> bool:
+    if hypothesis.kind is Kind.FAULT:
+        return True
+    declared, layer, steps = question.declared, question.layer, question.steps
+    changed = declared.but(**dict(hypothesis.changes))
+    return relevant(changed, layer, steps) != relevant(declared, layer, steps)
 
 
-def _agreeing(intervals: dict[str, Interval]) -> tuple[list[str], Interval]:
-    """Return the largest set of cases whose intervals have a number in common, and their own."""
+def _joined(by_case: Mapping[str, Hypothesis]) -> tuple[Hypothesis, tuple[str, ...]]:
+    """Return one cause as it stands in its cases: for a number, in the most that agree on one."""
+    one = next(iter(by_case.values()))
+    intervals = {case: own.interval for case, own in by_case.items() if own.interval is not None}
+    if not intervals:
+        return one, tuple(by_case)
+    agreeing = _agreeing(intervals)
+    low = max(intervals[case].low for case in agreeing)
+    high = min(intervals[case].high for case in agreeing)
+    return of_number(one.subject, Number.within(low, high, one.subject)), tuple(agreeing)
+
+
+def _agreeing(intervals: Mapping[str, Interval]) -> list[str]:
+    """Return the largest set of cases whose intervals have a number in common."""
     best: list[str] = []
     for point in (interval.low for interval in intervals.values()):
         cases = [case for case, one in intervals.items() if one.low <= point <= one.high]
         best = max(best, cases, key=len)
-    low = max(intervals[case].low for case in best)
-    high = min(intervals[case].high for case in best)
-    return best, Interval(low, high)
+    return best

@@ -1,19 +1,22 @@
 """The verdict on what a layer answered: inside its bounds or not, and by which convention."""
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from records.hypothesis import named
+from records.verdict import Verdict
 from reference.conventions import CANONICAL, Conventions
 from reference.expected import (
-    FORMULAS,
     OPTIONAL,
     TENSORS,
     Expected,
     StepExpectation,
     expect,
+    relevant,
     strays,
 )
 from reference.float_formats import FORMATS
@@ -35,25 +38,21 @@ class Worst:
 class Judgement:
     """The verdict on one tensor of one step (tensor "" for a step without tensors).
 
-    `convention` names what explains the difference, as `field=option`, joined by ", ".
+    `differs_by` are the conventions that explain a difference, as pairs of field and option.
     """
 
-    verdict: str
+    verdict: Verdict
     tensor: str
     step: int
-    convention: str = ""
+    differs_by: tuple[tuple[str, object], ...] = ()
     error_over_bound: float | None = None
     max_ulp: float | None = None
     worst: Worst | None = None
     detail: str = ""
 
     @property
-    def formula(self) -> str:
-        return FORMULAS.get(self.tensor, "")
-
-    @property
     def fails(self) -> bool:
-        return self.verdict not in ("conforms", "differs", "declined")
+        return self.verdict.failing
 
     def message(self, subject: str) -> str:
         """Say the verdict in one line about `subject`, a target and a case."""
@@ -65,8 +64,8 @@ class Judgement:
             f"{subject}: {self.tensor}[{place}] = {observed}, should be {expected} "
             f"(error {self.error_over_bound:.3g} × bound)"
         )
-        if self.verdict == "differs":
-            return f"{line}; differs from the paper by {self.convention}"
+        if self.verdict is Verdict.DIFFERS:
+            return f"{line}; differs from the paper by {named(self.differs_by)}"
         return line
 
 
@@ -88,52 +87,51 @@ def judge(
     answered: Answered,
     declared: Conventions,
     exact: Sequence[str] = (),
-    known: Callable[[Conventions], list[StepExpectation]] | None = None,
+    shared: Callable[[Conventions], list[StepExpectation]] | None = None,
 ) -> list[Judgement]:
     """Judge every tensor of every step under the declared conventions.
 
     A tensor inside its bound conforms, or differs where the canonical conventions would put it
     outside; outside its bound it violates. A refusal differs where a declared convention says so.
-    `known` gives what conventions expect of the case, whatever the answer, where the caller keeps
+    `shared` gives what conventions expect of the case, whatever the answer, where the caller keeps
     that for several targets.
     """
 
     def expectations(conventions):
-        expected = known(conventions) if known else expect(layer, steps, conventions, exact)
+        expected = shared(conventions) if shared else expect(layer, steps, conventions, exact)
         if strays(expected, answered.steps):
             return expect(layer, steps, conventions, exact, answered.steps)
         return expected
 
-    alternatives = _Alternatives(expectations, declared)
+    alternatives = _Alternatives(expectations, declared, layer, steps)
     judgements = []
-    for number, expectation in enumerate(expectations(declared)):
+    for number, expectation in enumerate(alternatives.of(declared)):
         if expectation.refused_by:
             judgements.append(_refusal(number, expectation.refused_by, answered, declared))
             break
         if number >= len(answered.steps):
             detail = f"step {number} was refused: {answered.refusal or 'no answer'}"
-            judgements.append(Judgement("raised", "", number, detail=detail))
+            judgements.append(Judgement(Verdict.RAISED, "", number, detail=detail))
             break
         answer = answered.steps[number]
-        fault = malformed(answer, expectation, layer.dtype, answered.withheld)
-        if fault:
+        complaint = malformed(answer, expectation, layer.dtype, answered.withheld)
+        if complaint:
             # Without an axis in the case, the shape of the statistics is the layer's own choice.
-            own_axis = layer.channel_axis is None and "shape" in fault
-            verdict = "violates" if own_axis else "broken adapter"
-            judgements.append(Judgement(verdict, "", number, detail=fault))
+            own_axis = layer.channel_axis is None and "shape" in complaint
+            verdict = Verdict.VIOLATES if own_axis else Verdict.BROKEN_ADAPTER
+            judgements.append(Judgement(verdict, "", number, detail=complaint))
             break
-        for tensor in TENSORS:
-            if tensor in expectation.tensors and tensor in answer:
+        for tensor, expected in expectation.tensors.items():
+            if tensor in answer:
                 observed = np.asarray(answer[tensor])
-                expected = expectation.tensors[tensor]
                 judgements.append(_judge_tensor(number, tensor, observed, expected, alternatives))
-            elif tensor in expectation.tensors and tensor in answered.withheld:
+            elif tensor in answered.withheld:
                 detail = f"the framework does not give {tensor}"
-                judgements.append(Judgement("declined", tensor, number, detail=detail))
+                judgements.append(Judgement(Verdict.DECLINED, tensor, number, detail=detail))
     else:
         if answered.refusal is not None:
             detail = f"raised after its last step: {answered.refusal}"
-            judgements.append(Judgement("raised", "", len(steps), detail=detail))
+            judgements.append(Judgement(Verdict.RAISED, "", len(steps), detail=detail))
     return judgements
 
 
@@ -145,7 +143,8 @@ def malformed(
 ) -> str | None:
     """Say what is wrong with the form of an answer: a tensor missing, its shape or its dtype."""
     # A layer chooses what it keeps its state in; what that costs is told by the bounds.
-    valid = dict.fromkeys(TENSORS, (dtype, "float32")) | dict.fromkeys(("y", "dx", "x"), (dtype,))
+    own = dict.fromkeys(("y", "dx", *OPTIONAL), (dtype,))
+    valid: dict[str, tuple[str, ...]] = {**dict.fromkeys(TENSORS, (dtype, "float32")), **own}
     for tensor, expected in expectation.tensors.items():
         if tensor not in answer:
             if tensor in OPTIONAL or tensor in withheld:
@@ -185,47 +184,70 @@ def error_over_bound(observed: np.ndarray, expected: Expected) -> np.ndarray:
     return np.where(equal, 0.0, ratio)
 
 
+def is_within(observed: np.ndarray, expected: Expected) -> bool:
+    """Say whether every element is at most one bound from its expected value."""
+    wide = np.asarray(expected.value)
+    with np.errstate(all="ignore"):
+        error = np.abs(observed.astype(wide.dtype) - wide)
+        outside = ~(error <= expected.bound)
+    if not outside.any():
+        return True
+    with np.errstate(all="ignore"):
+        ratio = (error[outside] / expected.bound[outside]).astype(np.float64)
+    if np.isfinite(ratio).all():
+        return not np.any(ratio > 1)  # division rounds: what is told as 1 is within
+    return not np.any(error_over_bound(observed, expected) > 1)
+
+
 class _Alternatives:
     """What other conventions would expect, computed once each and only when asked for."""
 
-    def __init__(self, expectations, declared: Conventions):
+    def __init__(self, expectations, declared: Conventions, layer: Layer, steps: Sequence[Step]):
         self._expectations = expectations
         self._declared = declared
-        self._known: dict[Conventions, list[StepExpectation]] = {}
+        self._relevant = functools.cache(lambda one: relevant(one, layer, steps))
+        self._expected: dict[Conventions, list[StepExpectation]] = {}
+
+    def of(self, conventions: Conventions) -> list[StepExpectation]:
+        """Return what the conventions expect, as far as they play a part in the case."""
+        own = self._relevant(conventions)
+        if own not in self._expected:
+            self._expected[own] = self._expectations(own)
+        return self._expected[own]
 
     def _tensor(self, conventions: Conventions, step: int, tensor: str) -> Expected | None:
-        if conventions not in self._known:
-            self._known[conventions] = self._expectations(conventions)
-        steps = self._known[conventions]
+        steps = self.of(conventions)
         return steps[step].tensors.get(tensor) if step < len(steps) else None
 
     def canonical(self, step: int, tensor: str) -> Expected | None:
         return self._tensor(CANONICAL, step, tensor)
 
-    def explanation(self, step: int, tensor: str, observed: np.ndarray) -> str:
-        """Name the fewest declared deviations from the paper that put this tensor in its bound."""
+    def explanation(
+        self, step: int, tensor: str, observed: np.ndarray
+    ) -> tuple[tuple[str, object], ...]:
+        """Return the fewest declared deviations that put this tensor in its bound."""
         deviations = self._declared.deviations()
         for size in range(1, len(deviations) + 1):
             for fields in itertools.combinations(deviations, size):
                 chosen = {field: deviations[field] for field in fields}
                 if _fits(observed, self._tensor(CANONICAL.but(**chosen), step, tensor)):
-                    return ", ".join(f"{field}={option}" for field, option in chosen.items())
+                    return tuple(chosen.items())
         raise AssertionError("the declared conventions fit, so all their deviations together do")
 
 
 def _fits(observed: np.ndarray, expected: Expected | None) -> bool:
     if expected is None or np.shape(expected.value) != observed.shape:
         return False
-    return not np.any(error_over_bound(observed, expected) > 1)
+    return is_within(observed, expected)
 
 
 def _refusal(number, field, answered: Answered, declared: Conventions) -> Judgement:
-    convention = f"{field}={getattr(declared, field)}"
+    convention = field, getattr(declared, field)
     if len(answered.steps) > number or answered.refusal is None:
-        detail = f"step {number} was answered, should be refused by {convention}"
-        return Judgement("violates", "", number, detail=detail)
-    detail = f"step {number} is refused by {convention}: {answered.refusal}"
-    return Judgement("differs", "", number, convention=convention, detail=detail)
+        detail = f"step {number} was answered, should be refused by {named([convention])}"
+        return Judgement(Verdict.VIOLATES, "", number, detail=detail)
+    detail = f"step {number} is refused by {named([convention])}: {answered.refusal}"
+    return Judgement(Verdict.DIFFERS, "", number, differs_by=(convention,), detail=detail)
 
 
 def _judge_tensor(step, tensor, observed, expected: Expected, alternatives) -> Judgement:
@@ -239,12 +261,13 @@ def _judge_tensor(step, tensor, observed, expected: Expected, alternatives) -> J
         ulp = FORMATS[observed.dtype.name].ulp(np.asarray(expected.value, np.float64))
         distance = np.abs(observed.astype(np.float64) - np.asarray(expected.value, np.float64))
         max_ulp = float(np.max(distance / ulp, initial=0.0, where=ratio > 0))
-    verdict, convention = "conforms", ""
+    verdict, differs_by = Verdict.CONFORMS, ()
     if largest > 1:
-        verdict = "violates"
-    elif not _fits(observed, canonical):
-        verdict, convention = "differs", alternatives.explanation(step, tensor, observed)
-    return Judgement(verdict, tensor, step, convention, largest, max_ulp, worst)
+        verdict = Verdict.VIOLATES
+    elif canonical is not expected and not _fits(observed, canonical):
+        verdict = Verdict.DIFFERS
+        differs_by = alternatives.explanation(step, tensor, observed)
+    return Judgement(verdict, tensor, step, differs_by, largest, max_ulp, worst)
 
 
 def _worst(ratio, observed, expected: Expected, canonical: Expected | None) -> Worst | None:

@@ -1,20 +1,39 @@
 """A case with its answer: what a hypothesis is held against."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
-from diagnosis.judgement import Answered, error_over_bound
+from diagnosis.judgement import Answered, error_over_bound, is_within
 from reference.conventions import Conventions
-from reference.error_bound import OPERATIONS
-from reference.expected import OPTIONAL, StepExpectation, expect
+from reference.expected import OPTIONAL, TENSORS, StepExpectation, expect, relevant
 from reference.float_formats import FORMATS
 from reference.layer import Layer, Step
+from reference.sums import OPERATIONS
 
-PART_SIZE = 8192
-"""About how many elements the worst channels together may have; one channel is always taken."""
+GRADIENTS = ("dx", "dgamma", "dbeta")
+RUNNING = ("running_mean", "running_var")
+
+
+def asked(step: Step) -> tuple[str, ...]:
+    """Return the tensors that are asked for in a step."""
+    return tuple(name for name in TENSORS if step.dy is not None or name not in GRADIENTS)
+
+
+def partial_answer(answer: Mapping[str, np.ndarray]) -> Answered:
+    """Return the answer to one step of which some tensors are told; all others are withheld."""
+    return Answered([answer], withheld=frozenset(TENSORS) - answer.keys())
+
+
+@dataclass(frozen=True)
+class Call:
+    """One step of a question: the layer as it stood before it, the step, and what it answered."""
+
+    layer: Layer
+    step: Step
+    answer: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -22,7 +41,9 @@ class Question:
     """A layer, its calls, what it answered, and the conventions under which that is wrong.
 
     `steps` are those that were answered or refused. The tensors named in `exact` have no bound
-    under the declared conventions, and a few roundings' under others, which need not be exact.
+    under the declared conventions, and a few roundings' where others change them, which need not be
+    exact. Nothing is asked of what the answer withholds. `shared` gives what conventions expect of
+    these steps, where the caller keeps that for several questions.
     """
 
     layer: Layer
@@ -30,6 +51,12 @@ class Question:
     answered: Answered
     declared: Conventions
     exact: Sequence[str] = ()
+    shared: Callable[[Conventions], list[StepExpectation]] | None = field(
+        default=None, compare=False, repr=False
+    )
+    _kept: dict[Conventions, list[StepExpectation]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     @classmethod
     def of(
@@ -39,17 +66,26 @@ class Question:
         answered: Answered,
         declared: Conventions,
         exact: Sequence[str] = (),
+        shared: Callable[[Conventions], list[StepExpectation]] | None = None,
     ) -> "Question":
+        """Return the question about the steps that were answered or refused."""
         told = len(answered.steps) + (answered.refusal is not None)
-        return cls(layer, steps[:told], answered, declared, exact)
+        whole = told >= len(steps)
+        return cls(layer, steps[:told], answered, declared, exact, shared if whole else None)
 
     def expect(self, conventions: Conventions, layer: Layer | None = None) -> list[StepExpectation]:
         """Return what the layer should answer under other conventions, or with other numbers."""
-        expectations = expect(layer or self.layer, self.steps, conventions, self.exact)
-        if conventions == self.declared and layer is None:
-            return expectations
-        unit = FORMATS[self.layer.dtype].unit_roundoff
-        return [_nearly_exact(one, self.exact, OPERATIONS * unit) for one in expectations]
+        if layer is not None:
+            return self._less_exact(expect(layer, self.steps, conventions, self.exact))
+        own = relevant(conventions, self.layer, self.steps)
+        if own not in self._kept:
+            given = self.shared or self._expect
+            as_declared = own == relevant(self.declared, self.layer, self.steps)
+            self._kept[own] = given(own) if as_declared else self._less_exact(given(own))
+        return self._kept[own]
+
+    def _expect(self, conventions: Conventions) -> list[StepExpectation]:
+        return expect(self.layer, self.steps, conventions, self.exact)
 
     @cached_property
     def usual(self) -> list[StepExpectation]:
@@ -61,18 +97,17 @@ class Question:
         if not expectations or len(expectations) < len(self.steps):
             return False
         for answer, expectation in zip(self.answered.steps, expectations, strict=False):
-            if expectation.refused_by or _malformed(answer, expectation):
+            if expectation.refused_by or self._malformed(answer, expectation):
                 return False
-            for name, expected in expectation.tensors.items():
-                if name in answer and np.any(error_over_bound(answer[name], expected) > 1):
-                    return False
+            if not all(is_within(*pair) for pair in _pairs(answer, expectation)):
+                return False
         refused = expectations[-1].refused_by is not None
         return refused == (self.answered.refusal is not None)
 
-    def ratios(self) -> Iterator[dict[str, np.ndarray]]:
-        """Yield the errors of every step in bounds, under the declared conventions."""
-        for answer, expectation in zip(self.answered.steps, self.usual, strict=False):
-            if expectation.refused_by or _malformed(answer, expectation):
+    def errors(self, expectations: Sequence[StepExpectation]) -> Iterator[dict[str, np.ndarray]]:
+        """Yield the errors of each step in bounds, up to one that is refused or malformed."""
+        for answer, expectation in zip(self.answered.steps, expectations, strict=False):
+            if expectation.refused_by or self._malformed(answer, expectation):
                 return
             yield {
                 name: error_over_bound(answer[name], expected)
@@ -80,84 +115,44 @@ class Question:
                 if name in answer
             }
 
-    def first_violated(self) -> set[str]:
-        """Return the tensors outside their bounds in the first step that has any."""
-        for ratios in self.ratios():
-            violated = {name for name, ratio in ratios.items() if np.any(ratio > 1)}
-            if violated:
-                return violated
-        return {"refusal"}
-
-    def first_training_step(self) -> tuple[Layer, Step, Mapping[str, np.ndarray]] | None:
-        """Return the layer as it stood before its first training step, the step and its answer."""
+    def call(self, number: int) -> Call:
+        """Return one step, with the layer as it stood before it by its own answers."""
         layer = self.layer
-        for step, answer in zip(self.steps, self.answered.steps, strict=False):
-            if step.training is not False:
-                return layer, step, answer
+        for answer in self.answered.steps[:number]:
             layer = replace(
                 layer,
-                running_mean=answer.get("running_mean"),
-                running_var=answer.get("running_var"),
+                running_mean=answer.get("running_mean", layer.running_mean),
+                running_var=answer.get("running_var", layer.running_var),
             )
-        return None
+        return Call(layer, self.steps[number], self.answered.steps[number])
 
-    def worst_part(self) -> "Question":
-        """Return the question about the channels that are farthest outside."""
-        axis = self.layer.channel_axis
-        if axis is None:
-            return self
-        worst: dict[int, float] = {}
-        for ratios in self.ratios():
-            for ratio in ratios.values():
-                ratio = np.moveaxis(ratio, axis, 0) if ratio.ndim > 1 else ratio
-                ratio = ratio.reshape(ratio.shape[0], -1).max(axis=1, initial=0)
-                if ratio.max(initial=0) > 1:
-                    channel = int(ratio.argmax())
-                    worst[channel] = max(worst.get(channel, 0), float(ratio[channel]))
-        x = self.steps[0].x
-        share = max(1, PART_SIZE * x.shape[axis] // max(x.size, 1))
-        return self._of_channels(sorted(worst, key=lambda one: -worst[one])[:share] or [0])
-
-    def _of_channels(self, channels: Sequence[int]) -> "Question":
-        axis = self.layer.channel_axis
-
-        def pick(array):
-            return (
-                None if array is None else np.take(array, channels, axis if array.ndim > 1 else 0)
-            )
-
-        layer = replace(
-            self.layer,
-            gamma=pick(self.layer.gamma),
-            beta=pick(self.layer.beta),
-            running_mean=pick(self.layer.running_mean),
-            running_var=pick(self.layer.running_var),
-        )
-        steps = [replace(step, x=pick(step.x), dy=pick(step.dy)) for step in self.steps]
-        answers = [
-            {name: pick(array) for name, array in answer.items() if name in expectation.tensors}
-            for answer, expectation in zip(self.answered.steps, self.usual, strict=False)
-        ]
-        return replace(
-            self, layer=layer, steps=steps, answered=Answered(answers, self.answered.refusal)
+    def _malformed(self, answer: Mapping[str, np.ndarray], expectation: StepExpectation) -> bool:
+        """Say whether an answer lacks a tensor that is asked for, or has it in another shape."""
+        return any(
+            name not in OPTIONAL and name not in self.answered.withheld
+            if name not in answer
+            else np.shape(answer[name]) != np.shape(expected.value)
+            for name, expected in expectation.tensors.items()
         )
 
+    def _less_exact(self, expectations: list[StepExpectation]) -> list[StepExpectation]:
+        """Return expectations whose exact tensors may be a few roundings off where they differ."""
+        if not self.exact:
+            return expectations
+        unit = OPERATIONS * FORMATS[self.layer.dtype].unit_roundoff
+        result = []
+        for one, usual in zip(expectations, self.usual, strict=False):
+            near = {
+                name: replace(one.tensors[name], bound=unit * np.abs(one.tensors[name].value))
+                for name in self.exact
+                if name in one.tensors.keys() & usual.tensors.keys()
+                and not np.array_equal(one.tensors[name].value, usual.tensors[name].value)
+            }
+            result.append(replace(one, tensors={**one.tensors, **near}))
+        return result + expectations[len(result) :]
 
-def _nearly_exact(one: StepExpectation, names: Sequence[str], unit: float) -> StepExpectation:
-    """Return an expectation whose exact tensors may be a few roundings off."""
-    near = {
-        name: replace(one.tensors[name], bound=unit * np.abs(one.tensors[name].value))
-        for name in names
-        if name in one.tensors
-    }
-    return replace(one, tensors={**one.tensors, **near})
 
-
-def _malformed(answer: Mapping[str, np.ndarray], expectation: StepExpectation) -> bool:
-    """Say whether an answer lacks a tensor that is expected, or has it in another shape."""
-    return any(
-        name not in OPTIONAL
-        if name not in answer
-        else np.shape(answer[name]) != np.shape(expected.value)
-        for name, expected in expectation.tensors.items()
-    )
+def _pairs(answer: Mapping[str, np.ndarray], expectation: StepExpectation):
+    """Return what was answered beside what is expected, the smallest tensors first."""
+    told = [(answer[name], one) for name, one in expectation.tensors.items() if name in answer]
+    return sorted(told, key=lambda pair: pair[0].size)

@@ -2,46 +2,32 @@
 
 The search goes from the simple to the far-fetched and stops where something fits: one convention
 changed, a number other than the declared one or a known fault; a looser bound, which explains any
-noise and therefore comes after those; two conventions changed. It first looks at the channels that
-are worst, where a hypothesis fails fast, and holds what is left against the whole case. (Statistics
-of a channel depend on it alone; hypotheses that mix channels go to the whole case at once.)
+noise and therefore comes after those; two conventions changed. It first looks at where a hypothesis
+fails fast: at y of the first step, then at all steps up to the first violated one, both in the
+channels that are worst; what is left is held against the whole case.
 """
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import numpy as np
 
+from diagnosis import hypotheses, parts
 from diagnosis.faults import FAULTS, Fault
-from diagnosis.fitting import Interval, fit_epsilon, fit_momentum
-from diagnosis.question import Question
+from diagnosis.fitting import FITS, is_declared
+from diagnosis.hypotheses import Change
+from diagnosis.question import RUNNING, Question
+from diagnosis.specimen import mixes
+from records.hypothesis import Hypothesis, Kind
 from reference.conventions import CONVENTIONS
-from reference.expected import StepExpectation
-from reference.layer import Layer, epsilon_of, weight_of_batch
+from reference.expected import TENSORS, relevant
 
-NUMBERS = {
-    "epsilon": (fit_epsilon, {"y", "dx", "dgamma", "running_var"}),
-    "momentum": (fit_momentum, {"running_mean", "running_var"}),
-}
-"""The numbers that are recovered: how, and the tensors that depend on them within one step."""
+OF_STATE = frozenset(("y", "dx", "dgamma", *RUNNING))
+"""The tensors that the running statistics have a part in, one step later."""
 
-MIXES_CHANNELS = {("normalizer", "per_sample")}
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """One explanation: a name such as `running_variance=biased`, and one sentence.
-
-    A number that was recovered comes with its interval, and `name` is the number's name alone.
-    """
-
-    name: str
-    sentence: str
-    interval: Interval | None = None
-
-    def __str__(self):
-        return self.name if self.interval is None else f"{self.name}={self.interval.best:.8g}"
+NUMBERS = {"epsilon": OF_STATE - {"running_mean"}, "momentum": frozenset(RUNNING)}
+"""The tensors that depend on each number within one step."""
 
 
 def diagnose(question: Question) -> list[Hypothesis]:
@@ -49,181 +35,203 @@ def diagnose(question: Question) -> list[Hypothesis]:
 
     Several that fit cannot be told apart by this case; none means that the search found nothing.
     """
-    if not question.steps or question.fits(question.usual):
-        return []
-    search = _Search(question)
-    return (
-        search.one_convention("values", "behaviour")
-        + search.other_axis()
-        + search.fitted_numbers()
-        + search.faults()
-        or search.looser_bound()
-        or search.two_conventions(("values", "behaviour"))
-        or search.two_conventions(("values", "behaviour", "bound"))
-    )
+    search = Search(question)
+    return search.simple() or search.pairs() if search.violated else []
 
 
-def describe(hypotheses: Sequence[Hypothesis]) -> str:
-    """Say in one sentence what would explain a violation."""
-    if not hypotheses:
-        return "no convention, number or known fault explains it, alone or in pairs"
-    first = hypotheses[0]
-    line = f"explained by {first}: {first.sentence}"
-    others = len(hypotheses) - 1
-    return line if not others else f"{line} (or by {', '.join(map(str, hypotheses[1:]))})"
+class Search:
+    """The stages of the search for one case; what they share is computed once.
 
-
-class _Search:
-    """The stages of the search; what they share is computed once."""
+    `violated` names the tensors outside their bounds in the first step that has any, or "refusal".
+    """
 
     def __init__(self, whole: Question):
         self.whole = whole
-        self.part = whole.worst_part()
-        self.violated = self.part.first_violated()
+        self.violated: frozenset[str] = frozenset()
+        self.step = max(len(whole.steps) - 1, 0)
+        self._errors: dict[str, np.ndarray] = {}
+        self._broken_by: dict[Change, frozenset[str]] = {}
+        for number, errors in enumerate(whole.errors(whole.usual) if whole.steps else ()):
+            outside = frozenset(name for name, error in errors.items() if np.any(error > 1))
+            if outside:
+                self.step, self.violated, self._errors = number, outside, errors
+                return
+        if whole.steps and not whole.fits(whole.usual):
+            self.violated = frozenset(["refusal"])
 
-    def one_convention(self, *kinds: str) -> list[Hypothesis]:
-        return self._changed([(one,) for one in self._candidates(kinds)])
+    @cached_property
+    def part(self) -> Question:
+        """The steps up to the first violated one, in the channels that are worst."""
+        return parts.of_worst_channels(parts.up_to(self.whole, self.step), self._errors)
 
-    def looser_bound(self) -> list[Hypothesis]:
+    @cached_property
+    def form(self) -> tuple:
+        """What cases with one cause have in common: the tensors violated, the dtype, the calls."""
+        calls = tuple((step.training, step.dy is None) for step in self.part.steps)
+        return self.violated, self.whole.layer.dtype, calls, self.whole.declared
+
+    def holds(self, hypothesis: Hypothesis) -> bool:
+        """Say whether what explained another case explains this one."""
+        match hypothesis.kind:
+            case Kind.CONVENTIONS:
+                reached = frozenset().union(*(self._reach(one) for one in hypothesis.changes))
+                return self.violated <= reached and self._hold(hypothesis.changes)
+            case Kind.FAULT:
+                return self._has(FAULTS[hypothesis.subject])
+            case _:
+                subject, number = hypothesis.subject, hypothesis.interval
+                return number is not None and self._fits_with(subject, number.best)
+
+    def simple(self) -> list[Hypothesis]:
+        """Return what explains the case alone: a convention, a number, a fault, a looser bound."""
+        return [
+            *self._of_changes((one,) for one in self._telling("values", "behaviour")),
+            *self._other_axis(),
+            *self._numbers(),
+            *self._faults(),
+        ] or self._looser_bounds()
+
+    def pairs(self) -> list[Hypothesis]:
+        """Return the pairs of conventions that explain the case."""
+        return self._pairs("values", "behaviour") or self._pairs("values", "behaviour", "bound")
+
+    def _options(self, *kinds: str) -> list[Change]:
+        """Return the (convention, option)s that are not declared and play a part in the case."""
+        layer, steps, declared = self.part.layer, self.part.steps, self.whole.declared
+        own = relevant(declared, layer, steps)
+        return [
+            (name, option)
+            for name, convention in CONVENTIONS.items()
+            if convention.changes in kinds
+            for option in convention.options
+            if option != getattr(declared, name)
+            and relevant(declared.but(**{name: option}), layer, steps) != own
+        ]
+
+    def _telling(self, *kinds: str) -> list[Change]:
+        """Return those of the options that change all that is violated."""
+        return [one for one in self._options(*kinds) if self.violated <= self._reach(one)]
+
+    def _reach(self, change: Change) -> frozenset[str]:
+        """Return the tensors that a change can move in the first violated step."""
+        if change[0] not in CONVENTIONS:
+            return frozenset(TENSORS)
+        touches = CONVENTIONS[change[0]].touches
+        return touches | OF_STATE if self.step and touches & set(RUNNING) else touches
+
+    def _of_changes(self, choices: Iterable[tuple[Change, ...]]) -> list[Hypothesis]:
+        return [hypotheses.of_changes(*changes) for changes in choices if self._hold(changes)]
+
+    def _hold(self, changes: tuple[Change, ...]) -> bool:
+        """Say whether changed conventions fit, held against more and more of the case."""
+        conventions = self.whole.declared.but(**dict(changes))
+        return all(one.fits(one.expect(conventions)) for one in (*self._parts(changes), self.whole))
+
+    def _parts(self, changes: tuple[Change, ...]) -> Sequence[Question]:
+        mixed = frozenset().union(*(mixes(*change) for change in changes))
+        if "channels" not in mixed:
+            return self._opening, self.part
+        return () if "samples" in mixed else (self._opening_samples,)
+
+    @cached_property
+    def _opening(self) -> Question:
+        return parts.opening(self.part)
+
+    @cached_property
+    def _opening_samples(self) -> Question:
+        return parts.of_first_samples(self.whole)
+
+    def _looser_bounds(self) -> list[Hypothesis]:
         """Return the looser bounds that suffice, the tightest first: it excuses least."""
 
         def width(hypothesis: Hypothesis) -> float:
-            field, option = hypothesis.name.split("=")
-            conventions = self.whole.declared.but(**{field: option})
             return sum(
                 float(np.minimum(expected.bound, 1e300).mean())
-                for step in self.whole.expect(conventions)
+                for step in hypotheses.expected(hypothesis, self.whole)
                 for expected in step.tensors.values()
                 if expected.bound.size
             )
 
-        return sorted(self.one_convention("bound"), key=width)
+        return sorted(self._of_changes((one,) for one in self._telling("bound")), key=width)
 
-    def two_conventions(self, kinds: tuple[str, ...]) -> list[Hypothesis]:
-        usual = self.part.usual
-        telling = [
-            (field, option)
-            for field, option in self._candidates(kinds, any_touch=True)
-            if (field, option) in MIXES_CHANNELS
-            or not _same(usual, self.part.expect(self.part.declared.but(**{field: option})))
-        ]
-        pairs = itertools.combinations(telling, 2)
-        return self._changed([(one, two) for one, two in pairs if one[0] != two[0]])
+    def _pairs(self, *kinds: str) -> list[Hypothesis]:
+        pairs = itertools.combinations(self._options(*kinds), 2)
+        return self._of_changes(pair for pair in pairs if self._may_explain(*pair))
 
-    def _candidates(self, kinds, any_touch=False) -> list[tuple[str, str]]:
-        """Return the (convention, option)s that are not declared and touch what is violated."""
-        found = []
-        for field, convention in CONVENTIONS.items():
-            touched = convention.touches & self.violated
-            if convention.changes in kinds and (any_touch or touched == self.violated):
-                declared = getattr(self.whole.declared, field)
-                found += [(field, option) for option in convention.options if option != declared]
-        return found
+    def _may_explain(self, one: Change, other: Change) -> bool:
+        """Say whether a pair can fit, by what each does alone.
 
-    def _changed(self, choices) -> list[Hypothesis]:
-        found = []
-        for chosen in choices:
-            conventions = self.whole.declared.but(**dict(chosen))
-            mixes = any(one in MIXES_CHANNELS for one in chosen)
-            if not mixes and not self.part.fits(self.part.expect(conventions)):
-                continue
-            if self.whole.fits(self.whole.expect(conventions)):
-                name = ", ".join(f"{field}={option}" for field, option in chosen)
-                meaning = "; ".join(
-                    f"{CONVENTIONS[field].question} {CONVENTIONS[field].options[option]}"
-                    for field, option in chosen
-                )
-                found.append(Hypothesis(name, meaning))
-        return found
+        Together they must reach all that is violated, and in the first step, whose state is given,
+        what one of them does to a tensor that the other does not reach is what both do.
+        """
+        if one[0] == other[0] or not self.violated <= self._reach(one) | self._reach(other):
+            return False
+        touched = CONVENTIONS[one[0]].touches, CONVENTIONS[other[0]].touches
+        broken = self._broken(one), self._broken(other)
+        return not (broken[0] - touched[1] or broken[1] - touched[0])
 
-    def other_axis(self) -> list[Hypothesis]:
+    def _broken(self, change: Change) -> frozenset[str]:
+        """Return the tensors of the first step that are outside their bounds by one change."""
+        if change not in self._broken_by:
+            first = self._whole_first if "channels" in mixes(*change) else self._first
+            expectations = first.expect(first.declared.but(**dict([change])))
+            outside: list[str] = []
+            for errors in first.errors(expectations):
+                outside = [name for name, error in errors.items() if np.any(error > 1)]
+            if not outside and not first.fits(expectations):
+                outside = ["refusal"]
+            self._broken_by[change] = frozenset(outside)
+        return self._broken_by[change]
+
+    @cached_property
+    def _first(self) -> Question:
+        return parts.up_to(self.part, 0)
+
+    @cached_property
+    def _whole_first(self) -> Question:
+        return parts.up_to(self.whole, 0)
+
+    def _other_axis(self) -> list[Hypothesis]:
         if self.whole.layer.channel_axis is not None:
             return []
         axis = -1 if self.whole.declared.default_channel_axis == 1 else 1
-        conventions = self.whole.declared.but(default_channel_axis=axis)
-        if not self.whole.fits(self.whole.expect(conventions)):
-            return []
-        return [Hypothesis(f"default_channel_axis={axis}", "a bare constructor takes another axis")]
+        one = hypotheses.of_changes(("default_channel_axis", axis))
+        return [one] if hypotheses.holds(one, self.whole) else []
 
-    def fitted_numbers(self) -> list[Hypothesis]:
-        """Recover an epsilon or a weight of the new batch from the first training step."""
+    def _numbers(self) -> list[Hypothesis]:
+        """Recover an epsilon or a weight of the new batch from the first violated step."""
         found = []
-        trained = self.part.first_training_step()
-        for field, (fit, touches) in NUMBERS.items():
-            if not trained or not self.violated <= touches:
+        for subject, touched in NUMBERS.items():
+            if not self.violated <= touched:
                 continue
-            interval = fit(*trained, self.whole.declared)
-            if not interval or interval.high < 0 or self._is_declared(field, interval):
+            call = self.part.call(self.step)
+            number, _ = FITS[subject](call, self.whole.declared)
+            if number is None or is_declared(call, subject, number, self.whole.declared):
                 continue
-            if any(self.fits_with(field, number) for number in interval.samples()):
+            if any(self._fits_with(subject, value) for value in number.candidates()):
                 own = self.whole.layer
-                if getattr(own, field) is None and own.raw_momentum is None:
-                    found.append(fitted(f"default_{field}", interval))
-                found.append(fitted(field, interval))
+                if getattr(own, subject) is None and own.raw_momentum is None:
+                    found.append(hypotheses.of_number(f"default_{subject}", number))
+                found.append(hypotheses.of_number(subject, number))
         return found
 
-    def _is_declared(self, field: str, interval: Interval) -> bool:
-        """Say whether an interval holds the number that the layer was given, or its default."""
-        number_of = {"epsilon": epsilon_of, "momentum": weight_of_batch}[field]
-        number = number_of(self.whole.layer, self.whole.declared)
-        return interval.low <= number <= interval.high
-
-    def fits_with(self, field: str, number: float) -> bool:
+    def _fits_with(self, subject: str, number: float) -> bool:
         """Say whether another epsilon or momentum fits the whole case."""
-        return all(
-            one.fits(one.expect(one.declared, _with_number(one.layer, field, number)))
-            for one in (self.part, self.whole)
+        return self.violated <= NUMBERS[subject.removeprefix("default_")] and all(
+            one.fits(hypotheses.with_number(one, subject, number)) for one in self._part_and_whole
         )
 
-    def faults(self) -> list[Hypothesis]:
+    def _faults(self) -> list[Hypothesis]:
         found = [fault for fault in FAULTS.values() if self._has(fault)]
         found = [fault for fault in found if not fault.general] or found
-        return [Hypothesis(fault.name, fault.sentence) for fault in found]
+        return list(map(hypotheses.of_fault, found))
 
     def _has(self, fault: Fault) -> bool:
         if not self.violated <= fault.touches:
             return False
-        questions = (self.whole,) if fault.mixes_channels else (self.part, self.whole)
-        return all(
-            one.fits(fault.expectations(one.layer, one.steps, one.declared)) for one in questions
-        )
+        questions = (self.whole,) if fault.mixes_channels else self._part_and_whole
+        return all(one.fits(fault.expectations(one)) for one in questions)
 
-
-def _with_number(layer: Layer, field: str, number: float) -> Layer:
-    if field == "momentum":
-        return replace(layer, momentum=number, raw_momentum=None)
-    return replace(layer, epsilon=number)
-
-
-def fitted(name: str, interval: Interval) -> Hypothesis:
-    """Return the hypothesis that a number is one of an interval."""
-    what = "an epsilon" if name.endswith("epsilon") else "a weight of the new batch"
-    return Hypothesis(name, f"{what} of {interval} gives these numbers", interval)
-
-
-def _same(one: Sequence[StepExpectation], other: Sequence[StepExpectation]) -> bool:
-    if [step.refused_by for step in one] != [step.refused_by for step in other]:
-        return False
-    return all(
-        np.array_equal(a.tensors[name].value, b.tensors[name].value, equal_nan=True)
-        and np.array_equal(a.tensors[name].bound, b.tensors[name].bound, equal_nan=True)
-        for a, b in zip(one, other, strict=True)
-        for name in a.tensors
-    )
-
-
-def holds(name: str, question: Question) -> bool:
-    """Say whether a hypothesis, by its name, fits a case: a convention, a number or a fault."""
-    if name in FAULTS:
-        fault = FAULTS[name]
-        return question.fits(fault.expectations(question.layer, question.steps, question.declared))
-    changed = dict(part.split("=") for part in name.split(", "))
-    if changed.keys() <= CONVENTIONS.keys():
-        return question.fits(question.expect(question.declared.but(**changed)))
-    ((field, number),) = changed.items()
-    if field == "default_channel_axis":
-        conventions = question.declared.but(default_channel_axis=int(number))
-        return question.fits(question.expect(conventions))
-    field = field.removeprefix("default_")
-    layer = _with_number(question.layer, field, float(number))
-    return question.fits(question.expect(question.declared, layer))
+    @cached_property
+    def _part_and_whole(self) -> tuple[Question, ...]:
+        return (self.whole,) if self.part is self.whole else (self.part, self.whole)

@@ -1,4 +1,4 @@
-"""Write the parts of the documentation that are tables of what the code holds.
+"""Write the parts of the documentation that say what the code holds.
 
 `python -m docs.generate` rewrites every page of `PAGES`; a test says when one is stale.
 """
@@ -6,6 +6,7 @@
 from pathlib import Path
 
 from benchmarks.harness.page import page as benchmarks_page
+from docs.records_page import json_schema, records_page
 from records.verdict import Verdict
 from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS
 
@@ -55,6 +56,8 @@ def verdicts_table() -> str:
 PAGES = {
     "benchmarks.md": benchmarks_page,
     "conventions.md": conventions_page,
+    "records.md": records_page,
+    "records.schema.json": json_schema,
 }
 """Each generated page of this folder, with the function that returns its text."""
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from adapters.harness.host import Host
 from adapters.harness.registry import choose, targets
-from reference.batch_norm import effective_weight
 from reference.conventions import Conventions
+from reference.running_statistics import effective_weight
 from suite.run import IMPLEMENTATIONS
 from suite.smoke import request_of
 from test_cases.case import Case, normal, per_channel

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from diagnosis.question import GRADIENTS, RUNNING
+
 REQUIRED = {
     "x": "the input of the layer",
     "gamma": "the scale, shape (channels,); np.ones(channels) for a layer without one",
@@ -24,8 +26,6 @@ OPTIONAL = {
 }
 LIKE_X = ("y", "dy", "dx")
 SCALARS = ("epsilon", "momentum")
-GRADIENTS = ("dx", "dgamma", "dbeta")
-RUNNING = ("running_mean", "running_var")
 DTYPES = ("float16", "float32", "float64")
 NEEDS = (
     *((name, "dy") for name in GRADIENTS),

@@ -7,20 +7,10 @@ import numpy as np
 
 from explain.explain import Explained
 from explain.named_conventions import PAPER, Named
-from explain.search import FIELDS
-from reference.conventions import CONVENTIONS
+from reference.conventions import CANONICAL, CONVENTIONS
 
-CONVERT = {
-    ("running_variance", "unbiased", "biased"): (
-        "multiply every batch's share of the running variance by n / (n - 1)"
-    ),
-    ("running_variance", "biased", "unbiased"): (
-        "multiply every batch's share of the running variance by (n - 1) / n"
-    ),
-    ("scale", "absolute", "gamma"): "pass |gamma|",
-    ("scale", "ones", "gamma"): "pass ones as gamma",
-}
-"""What the user can do where a layer has no setting: (convention, of A, of B) to words."""
+UNNAMED = Named("B", CANONICAL, "", numbers=False)
+"""Stands for a layer that follows nobody."""
 
 
 @dataclass(frozen=True)
@@ -43,23 +33,23 @@ def compare(a: Explained, b: Explained) -> Comparison:
         f"{', '.join(one)} in {named.name}" for named in _names(b) if (one := _set(named, a, b))
     ]
     fixed = []
-    for name in FIELDS:
-        if not (a.fit.tells(name) and b.fit.tells(name)):
+    for name in a.fit.told:
+        if name not in b.fit.told:
             continue
         wanted, own = getattr(a.fit.conventions, name), getattr(b.fit.conventions, name)
         shared = _options(a, name) & _options(b, name)
         if wanted == own or shared:
             continue
         arguments = [
-            f"{named.settings[name, wanted]} in {named.name}"
+            f"{named.settings[name][wanted]} in {named.name}"
             for named in _names(b)
-            if (name, wanted) in named.settings
+            if wanted in named.settings.get(name, {})
         ]
         if arguments:
             settings += arguments
             continue
         words = f"{name} is {wanted} in A and {own} in B"
-        way = CONVERT.get((name, wanted, own))
+        way = CONVENTIONS[name].conversions.get((wanted, own))
         fixed.append(f"{words}: {way}" if way else words)
     return Comparison(summary, inputs, tuple(dict.fromkeys(settings)), tuple(fixed))
 
@@ -77,9 +67,9 @@ def _kind(one: Explained) -> str:
     if not names and one.matches:
         line = "the paper's convention"
     if np.isfinite(epsilon.high):
-        line += f" with ε = {epsilon.value:.6g}"
+        line += f" with ε = {epsilon.best:.6g}"
     if weight is not None and weight.high > 0:
-        line += f", the batch weighing {weight.value:.6g}"
+        line += f", the batch weighing {weight.best:.6g}"
     return line
 
 
@@ -88,21 +78,19 @@ def _possessive(name: str) -> str:
 
 
 def _names(b: Explained) -> list[Named]:
-    return [match.named for match in b.nearest_matches if match.named is not PAPER] or [
-        Named("B", b.fit.conventions, "epsilon", None, None, "")
-    ]
+    return [match.named for match in b.nearest_matches if match.named is not PAPER] or [UNNAMED]
 
 
 def _set(named: Named, a: Explained, b: Explained) -> list[str]:
     """Return the numbers to pass to B's layer so that they are A's."""
-    epsilon = None if _overlap(a.fit.epsilon, b.fit.epsilon) else a.fit.epsilon.value
+    epsilon = None if _overlap(a.fit.epsilon, b.fit.epsilon) else a.fit.epsilon.best
     weight = None
     if a.fit.weight and b.fit.weight and not _overlap(a.fit.weight, b.fit.weight):
-        weight = a.fit.weight.value
-    if named.name == "B":
+        weight = a.fit.weight.best
+    if named is UNNAMED:
         lines = [] if epsilon is None else [f"epsilon={epsilon:.6g}"]
         return lines + ([] if weight is None else [f"the weight of the batch to {weight:.6g}"])
-    return [f"{name}={number:.6g}" for name, number in named.arguments(epsilon, weight).items()]
+    return [f"{name}={number:.6g}" for name, number in named.passing(epsilon, weight).items()]
 
 
 def _overlap(one, other) -> bool:
@@ -116,7 +104,7 @@ def _options(one: Explained, name: str) -> set[str | None]:
 
 def _other_inputs(a: Explained, b: Explained) -> Iterator[str]:
     for name in ("x", "gamma", "beta", "dy", "running_mean", "running_var"):
-        one, other = getattr(a.dump, name), getattr(b.dump, name)
+        one, other = (getattr(each, name) for each in (_given(a, name), _given(b, name)))
         if one is None or other is None:
             continue
         if name in ("x", "dy") and one.shape != other.shape:
@@ -126,6 +114,10 @@ def _other_inputs(a: Explained, b: Explained) -> Iterator[str]:
             yield f"{label} has the shape {one.shape} in A and {other.shape} in B"
         elif not np.array_equal(one, other):
             yield f"{label} holds other numbers in B than in A"
+
+
+def _given(one: Explained, name: str):
+    return one.dump.step if name in ("x", "dy") else one.dump.layer
 
 
 def _channels_last(array: np.ndarray, dump) -> np.ndarray:

@@ -5,32 +5,42 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from diagnosis.judgement import Answered, error_over_bound
-from diagnosis.question import Question
-from diagnosis.search import describe, diagnose
-from explain.checks import GRADIENTS
+from diagnosis.combinations import Combinations, Fit, fit_of, looser_bounds, same_numbers
+from diagnosis.hypotheses import numbered
+from diagnosis.judgement import error_over_bound
+from diagnosis.question import RUNNING, Question, partial_answer
+from diagnosis.search import diagnose
 from explain.findings import Finding, findings_of
-from explain.named_conventions import Match, followed
+from explain.named_conventions import SEEN, Match, documented_bounds, followed
 from explain.reading import Dump
-from explain.search import FAR, FIELDS, Branch, Fit, search
+from records.hypothesis import Hypothesis, described
 from reference.expected import Expected
-
-ONE_PASS = {"variance_algorithm": "one_pass"}
-LOOSER = (ONE_PASS, {"summation": "sequential"}, ONE_PASS | {"summation": "sequential"})
-HALF = {"arithmetic": "input_dtype"}
 
 
 @dataclass(frozen=True)
 class Explained:
-    """What a dump follows: the simplest hypothesis that fits, or the nearest where none does."""
+    """What a dump follows: the simplest combination that fits, or the nearest where none does.
+
+    `hypotheses` are what the diagnosis makes of a dump that nothing fits: of all its tensors, or of
+    those `alone` that are outside their bounds.
+    """
 
     dump: Dump
     fit: Fit
     explained: bool
     findings: tuple[Finding, ...]
     matches: tuple[Match, ...] = ()
-    diagnosis: str = ""
+    hypotheses: tuple[Hypothesis, ...] = ()
+    alone: tuple[str, ...] = ()
     hint: str = ""
+
+    @property
+    def diagnosis(self) -> str:
+        """The hypotheses in one sentence."""
+        words = described(self.hypotheses)
+        if self.alone:
+            words = f"{' and '.join(self.alone)} alone {words}"
+        return "" if self.explained else words
 
     @property
     def nearest_matches(self) -> list[Match]:
@@ -41,63 +51,40 @@ class Explained:
 
 def explain(dump: Dump) -> Explained:
     """Search for the conventions and numbers behind a dump, under the tightest bounds that do."""
-    left, judged = search(dump)
-    less_likely: list[Fit] = []
-    if left[0].fits and not _simplest(left).epsilon.round:
-        # One channel's cancellation looks like an odd epsilon; Flax documents that cancellation.
-        others, others_judged = search(dump, **ONE_PASS)
-        if others[0].fits and _simplest(others).epsilon.round:
-            less_likely = [_simplest(left)]
-            left, judged = others, others_judged
-    elif not left[0].fits:
-        for looser in (*LOOSER, *([HALF] if dump.dtype == "float16" else [])):
-            others, others_judged = search(dump, **looser)
-            if others[0].fits:
-                left, judged = others, others_judged
-                break
-        else:
-            return _unexplained(dump, left[0])
-    fits = _ranked(left)
-    equal = [fit for fit in fits if _same_numbers(fit, fits[0])]
-    odd = [fit for fit in fits if not _same_numbers(fit, fits[0])]
-    backward = any(name in dump.answer for name in GRADIENTS)
-    matches = followed(equal, dump.training, backward)
+    tight = Combinations(dump.question, dump.question.declared)
+    if not tight.fits:
+        return _explained_with_looser_bounds(dump) or _diagnosed(dump, tight)
+    if not tight.fits[0].epsilon.round:
+        # One channel's cancellation looks like an odd epsilon; a framework documents such bounds.
+        for conventions in documented_bounds(dump):
+            looser = Combinations(dump.question, conventions)
+            if looser.fits and looser.fits[0].epsilon.round:
+                return _explained(dump, looser, looser.fits, less_likely=tight.fits[:1])
+    return _explained(dump, tight, tight.fits)
+
+
+def _explained_with_looser_bounds(dump: Dump) -> Explained | None:
+    for conventions in looser_bounds(dump.question, SEEN):
+        looser = Combinations(dump.question, conventions)
+        if looser.fits:
+            return _explained(dump, looser, looser.fits)
+    return None
+
+
+def _explained(
+    dump: Dump, searched: Combinations, fits: Sequence[Fit], less_likely: Sequence[Fit] = ()
+) -> Explained:
+    equal = [fit for fit in fits if same_numbers(fit, fits[0])]
+    odd = [fit for fit in fits if not same_numbers(fit, fits[0])]
+    matches = followed(equal, dump)
     best = _of_first_match(equal, matches)
-    findings = findings_of(dump, best, equal, odd + less_likely, judged)
+    findings = findings_of(dump, best, equal, [*odd, *less_likely], searched.judged)
     return Explained(dump, best, True, tuple(findings), tuple(matches))
-
-
-def _ranked(branches: Sequence[Branch]) -> list[Fit]:
-    return sorted((fit for one in branches for fit in one.whole() if fit.fits), key=_rank)
-
-
-def _simplest(branches: Sequence[Branch]) -> Fit:
-    return _ranked(branches)[0]
-
-
-def _rank(fit: Fit):
-    """Sort simple hypotheses first: usual numbers, then few deviations from the paper."""
-    usual = 1e-5, 1e-3, 1e-6
-    number = fit.epsilon.value
-    odd = (not fit.epsilon.round) + (fit.weight is not None and not fit.weight.round)
-    changed = len([name for name in fit.conventions.deviations() if name in FIELDS])
-    return odd, changed, usual.index(number) if number in usual else len(usual)
-
-
-def _same_numbers(fit: Fit, best: Fit) -> bool:
-    """Say whether a hypothesis fits with the best one's numbers, or others as odd as those."""
-    pairs = [(fit.epsilon, best.epsilon)]
-    if fit.weight is not None and best.weight is not None:
-        pairs.append((fit.weight, best.weight))
-    return all(
-        own.low <= number.value <= own.high or (not own.round and not number.round)
-        for own, number in pairs
-    )
 
 
 def _of_first_match(fits: Sequence[Fit], matches: Sequence[Match]) -> Fit:
     """Return the simplest fit, of those that the first framework's conventions are where any is."""
-    if not matches or matches[0].named.epsilon is None:
+    if not matches or not matches[0].named.numbers:
         return fits[0]
     own = matches[0].named.conventions
     agreeing = [
@@ -108,42 +95,37 @@ def _of_first_match(fits: Sequence[Fit], matches: Sequence[Match]) -> Fit:
     return (agreeing or list(fits))[0]
 
 
-def _unexplained(dump: Dump, near: Branch) -> Explained:
-    fit = _nearest(near.whole())
-    layer = dump.layer(fit.epsilon.value, fit.weight.value if fit.weight else 0.1)
-    question = _PartialQuestion.of(layer, [dump.step()], dump.answered(), fit.conventions)
-    tensors = question.expect(fit.conventions)[0].tensors
-    findings = [
-        Finding(
-            what=name,
-            option=None,
-            text="nothing fits" if ratio > 1 else "fits the nearest hypothesis",
-            error_over_bound=ratio,
-            note=_worst_element(dump.answer[name], tensors[name]) if ratio > 1 else "",
-        )
-        for name, ratio in fit.ratios.items()
-    ]
+def _diagnosed(dump: Dump, searched: Combinations) -> Explained:
+    """Return what the diagnosis makes of the nearest combination.
+
+    Conventions or a number that explain the whole call are its explanation, whoever finds them.
+    """
+    near = searched.nearest
+    weight = near.weight.best if near.weight else 0.1
+    layer = numbered(dump.layer, epsilon=near.epsilon.best, momentum=weight)
+    question = replace(dump.question, layer=layer, declared=near.conventions)
+    with np.errstate(all="ignore"):  # a wrong layer's numbers may well overflow
+        found = diagnose(question)
+        alone = [] if found else _diagnosis_of_missed(question, near.missed)
+    fits = [fit for one in found if (fit := fit_of(question, one))]
+    if fits:
+        return _explained(dump, searched, fits)
     return Explained(
         dump=dump,
-        fit=fit,
+        fit=near,
         explained=False,
-        findings=tuple(findings),
-        diagnosis=_diagnosis(question, [name for name, ratio in fit.ratios.items() if ratio > 1]),
+        findings=tuple(_misfits(dump, near, question.usual[0].tensors)),
+        hypotheses=tuple(found or alone),
+        alone=tuple(near.missed if alone else ()),
         hint=_hint(dump),
     )
 
 
-def _nearest(fits: Sequence[Fit]) -> Fit:
-    """Return the simplest of the hypotheses that miss the fewest tensors by the least."""
-
-    def missed(fit):
-        return sum(ratio > 1 for ratio in fit.ratios.values())
-
-    fewest = min(map(missed, fits))
-    close = [fit for fit in fits if missed(fit) == fewest]
-    least = min(fit.worst for fit in close)
-    close = [fit for fit in close if fit.worst <= FAR * least]
-    return min(close, key=lambda fit: len(fit.conventions.deviations()))
+def _misfits(dump: Dump, near: Fit, tensors: dict[str, Expected]):
+    for name, ratio in near.ratios.items():
+        text = "nothing fits" if ratio > 1 else "fits the nearest hypothesis"
+        note = _worst_element(dump.answer[name], tensors[name]) if ratio > 1 else ""
+        yield Finding(name, None, text, ratio, note=note)
 
 
 def _worst_element(observed: np.ndarray, expected: Expected) -> str:
@@ -158,47 +140,29 @@ def _worst_element(observed: np.ndarray, expected: Expected) -> str:
     )
 
 
-def _diagnosis(question: Question, outside: Sequence[str]) -> str:
-    """Say what explains all tensors, or else those alone that are outside their bounds."""
-    with np.errstate(all="ignore"):  # a wrong layer's numbers may well overflow
-        found = diagnose(question)
-        if not found and len(outside) < len(question.answered.steps[0]):
-            answer = {name: question.answered.steps[0][name] for name in ("y", *outside)}
-            alone = diagnose(replace(question, answered=Answered([answer])))
-            if alone:
-                return f"{' and '.join(outside)} alone {describe(alone)}"
-    return describe(found)
+def _diagnosis_of_missed(question: Question, missed: Sequence[str]) -> list[Hypothesis]:
+    """Return what explains those tensors alone that are outside their bounds."""
+    answer = question.answered.steps[0]
+    if len(missed) == len(answer):
+        return []
+    alone = partial_answer({name: answer[name] for name in dict.fromkeys(("y", *missed))})
+    return diagnose(replace(question, answered=alone))
 
 
 def _hint(dump: Dump) -> str:
     """Say whether the dump would be explained as a call in the other mode, or on another axis."""
-    axes = [
-        axis
-        for axis in range(1, dump.x.ndim)
-        if dump.x.shape[axis] == len(dump.gamma) and axis != dump.channel_axis
+    shape, channels = dump.step.x.shape, len(dump.gamma)
+    axes = [axis for axis in range(1, len(shape)) if shape[axis] == channels]
+    others = [
+        (dump.read_as(channel_axis=axis), f"--channel-axis {axis}")
+        for axis in axes
+        if axis != dump.channel_axis
     ]
-    others = [(replace(dump, channel_axis=axis), f"--channel-axis {axis}") for axis in axes]
-    if not dump.training or (dump.running_mean is not None and dump.running_var is not None):
-        option = "--inference" if dump.training else "--training"
-        others.append((replace(dump, training=not dump.training), option))
+    training = bool(dump.step.training)
+    if not training or all(getattr(dump.layer, name) is not None for name in RUNNING):
+        option = "--inference" if training else "--training"
+        others.append((dump.read_as(training=not training), option))
     for other, option in others:
-        if search(other)[0][0].fits:
+        if Combinations(other.question, other.question.declared).fits:
             return f"with {option} the same arrays are explained"
     return ""
-
-
-class _PartialQuestion(Question):
-    """A question about a dump, which need not hold every tensor that a layer answers."""
-
-    def _held(self, expectations):
-        held = self.answered.steps[0]
-        return [
-            replace(one, tensors={name: one.tensors[name] for name in one.tensors if name in held})
-            for one in expectations
-        ]
-
-    def expect(self, conventions, layer=None):
-        return self._held(super().expect(conventions, layer))
-
-    def fits(self, expectations):
-        return super().fits(self._held(expectations))

@@ -1,15 +1,18 @@
 """The findings about a dump: each convention and number, its evidence and what fits as well."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from explain.checks import GRADIENTS, RUNNING
-from explain.fitting import Number
+from diagnosis.combinations import Branch, Fit
+from diagnosis.fitting import Number, span
+from diagnosis.question import RUNNING
+from diagnosis.structure import tellable
+from explain.named_conventions import SEEN
 from explain.reading import Dump
-from explain.search import FIELDS, RUNNING_FIELDS, Branch, Fit
-from explain.undecided import reason
+from explain.undecided import reason, untold
 from reference.conventions import CONVENTIONS, QUESTIONS
 
 NAMED_NUMBERS = 3
@@ -47,7 +50,8 @@ def findings_of(
     The fits of `equal` explain it with the same numbers, those of `odd` with less likely ones;
     `judged` holds all hypotheses, for what speaks against the others.
     """
-    told = [_field(dump, best, equal, odd, judged, name) for name in FIELDS]
+    names = tellable(dump.layer.dtype)
+    told = [_field(dump, best, equal, odd, judged, name) for name in names]
     return [_epsilon(dump, best), *told, _momentum(dump, best), _bounds(best, odd)]
 
 
@@ -56,8 +60,8 @@ def _epsilon(dump: Dump, best: Fit) -> Finding:
     note = []
     if np.isinf(number.high):
         note.append(f"y tells nothing of it: {reason('epsilon', dump)}")
-    elif dump.epsilon is not None and number.value != dump.epsilon:
-        note.append(f"the file says {dump.epsilon:.6g}, which does not fit")
+    elif dump.layer.epsilon is not None and number.best != dump.layer.epsilon:
+        note.append(f"the file says {dump.layer.epsilon:.6g}, which does not fit")
     elif not number.round:
         note.append("no round number fits")
     return _number("epsilon", number, best.ratios["y"], "; ".join(note))
@@ -66,29 +70,27 @@ def _epsilon(dump: Dump, best: Fit) -> Finding:
 def _number(what: str, number: Number, ratio: float, note: str) -> Finding:
     others: tuple[str, ...] = ()
     if not number.decided:
-        others = tuple(f"{one:.6g}" for one in number.usual if one != number.value)
+        others = tuple(f"{one:.6g}" for one in number.usual if one != number.best)
     if len(others) > NAMED_NUMBERS:
         more = f"{len(others) - NAMED_NUMBERS} more round numbers"
         others = (*others[:NAMED_NUMBERS], more)
-    digits = 8 if number.decided else 4
-    ends = [f"{end:.{digits}g}" for end in (number.low, number.high)]
-    text = f"{number.value:.8g}"
-    if ends[0] != ends[1]:
-        text += f" ({ends[0]} to {ends[1]})"
-    return Finding(what, f"{number.value:.17g}", text, ratio, others, note=note)
+    text = number.told
+    if number.low != number.high:
+        text += " ({} to {})".format(*span(number, digits=8 if number.decided else 4))
+    return Finding(what, f"{number.best:.17g}", text, ratio, others, note=note)
 
 
 def _field(dump, best: Fit, equal, odd, judged: Sequence[Branch], name: str) -> Finding:
-    if not best.tells(name):
-        return Finding(name, None, _untold(dump, name))
+    if name not in best.told:
+        return Finding(name, None, f"not told: {untold(dump, best, name)}")
     option = getattr(best.conventions, name)
-    telling = [fit for fit in equal if fit.tells(name)]
+    telling = [fit for fit in equal if name in fit.told]
     fitting = {getattr(fit.conventions, name) for fit in telling}
     alternatives = [one for one in CONVENTIONS[name].options if one in fitting - {option}]
     needing: dict[str, str] = {}
     for fit in odd:
         other = getattr(fit.conventions, name)
-        if fit.tells(name) and other not in fitting and _only_differs(fit, best, name):
+        if name in fit.told and other not in fitting and _only_differs(fit, best, name):
             needing.setdefault(other, f"{other} with {_other_numbers(fit, best)}")
     excluded: dict[str, float] = {}
     for branch in judged:
@@ -96,11 +98,12 @@ def _field(dump, best: Fit, equal, odd, judged: Sequence[Branch], name: str) -> 
             if other not in fitting and other not in needing:
                 excluded[other] = min(worst, excluded.get(other, np.inf))
     note = reason(name, dump, option, alternatives) if alternatives else ""
-    ratio = max(best.ratios[tensor] for tensor in best.ratios if tensor in _tensors(name))
+    touched = CONVENTIONS[name].touches & best.ratios.keys()
+    ratio = max(best.ratios[tensor] for tensor in touched)
     return Finding(
         what=name,
         option=option,
-        text=option if dump.training or name != "normalizer" else _inference(option),
+        text=option if dump.step.training or name != "normalizer" else _inference(option),
         error_over_bound=ratio,
         alternatives=tuple(alternatives),
         excluded=tuple(excluded.items()),
@@ -116,67 +119,44 @@ def _inference(normalizer: str) -> str:
 def _only_differs(fit: Fit, best: Fit, name: str) -> bool:
     return all(
         getattr(fit.conventions, other) == getattr(best.conventions, other)
-        for other in FIELDS
-        if other != name
+        for other in CONVENTIONS
+        if other != name and CONVENTIONS[other].changes == "values"
     )
 
 
 def _other_numbers(fit: Fit, best: Fit) -> str:
     parts = []
-    if fit.epsilon.value != best.epsilon.value:
-        parts.append(f"epsilon={fit.epsilon.value:.6g}")
-    if fit.weight and best.weight and fit.weight.value != best.weight.value:
-        parts.append(f"the batch weighing {fit.weight.value:.6g}")
+    if fit.epsilon.best != best.epsilon.best:
+        parts.append(f"epsilon={fit.epsilon.best:.6g}")
+    if fit.weight and best.weight and fit.weight.best != best.weight.best:
+        parts.append(f"the batch weighing {fit.weight.best:.6g}")
     return ", ".join(parts)
 
 
 def _judged(branch: Branch, name: str):
     """Yield every option of a convention that a branch held against the data, and how far off."""
-    stages = {"statistics_gradient": branch.gradients} | dict.fromkeys(
-        RUNNING_FIELDS, branch.running
-    )
-    if branch.y.tells(name):
-        nearest = [min((fit.worst for fit in stage), default=0.0) for stage in stages.values()]
+    if name in branch.y.told:
+        nearest = [min((fit.worst for fit in stage), default=0.0) for stage in branch.stages]
         yield getattr(branch.y.conventions, name), max(branch.y.worst, *nearest)
     elif branch.y.fits:
-        for fit in stages.get(name, ()):
-            if fit.tells(name):
+        for fit in itertools.chain(*branch.stages):
+            if name in fit.told:
                 yield getattr(fit.conventions, name), fit.worst
-
-
-def _tensors(name: str) -> tuple[str, ...]:
-    if name == "statistics_gradient":
-        return ("dx",)
-    return ("running_var",) if name in RUNNING_FIELDS else ("y", *GRADIENTS)
-
-
-def _untold(dump: Dump, name: str) -> str:
-    if not dump.training:
-        return "not told: only training tells it"
-    needed = {
-        "statistics_gradient": "dy and dx",
-        "running_variance": "running_var_before and running_var_after",
-        "running_statistic": "running_var_before and running_var_after",
-    }
-    if name == "statistics_gradient" and "dx" in dump.answer:
-        return "not told: running statistics normalise"
-    if name in needed and not (name in RUNNING_FIELDS and "running_var" in dump.answer):
-        return f"not told: the file lacks {needed[name]}"
-    if name in RUNNING_FIELDS:
-        return "not told: the running statistics stay"
-    return "not told: the batch's statistics are not used"
 
 
 def _momentum(dump: Dump, best: Fit) -> Finding:
     number = best.weight
     tensors = [name for name in RUNNING if name in best.ratios]
     if number is None or not tensors:
-        lack = "the file lacks running statistics" if dump.training else "only training tells it"
+        lack = "the file lacks running statistics"
+        lack = lack if dump.step.training else "only training tells it"
         return Finding("momentum", None, f"not told: {lack}")
     ratio = max(best.ratios[name] for name in tensors)
     if number.high == 0:
         why = (
-            "in training: they may move in backward, or never" if dump.training else "in inference"
+            "in training: they may move in backward, or never"
+            if dump.step.training
+            else "in inference"
         )
         return Finding("momentum", "0", f"the running statistics stay {why}", ratio)
     note = []
@@ -185,11 +165,12 @@ def _momentum(dump: Dump, best: Fit) -> Finding:
         note.append("no round number fits")
     if number.low <= 0 and number.high >= 1:
         note.append("the batch has the statistics that ran already")
-    if dump.momentum is not None:
-        for meaning, weight in (("batch", dump.momentum), ("history", 1.0 - dump.momentum)):
-            if number.low <= weight <= number.high:
+    momentum = dump.layer.raw_momentum
+    if momentum is not None:
+        for meaning, weight in (("batch", momentum), ("history", 1.0 - momentum)):
+            if number.holds(weight):
                 meanings.append(meaning)
-        given = f"the file's momentum {dump.momentum:.6g}"
+        given = f"the file's momentum {momentum:.6g}"
         note.append(
             f"{given} weighs the {' or the '.join(meanings)}"
             if meanings
@@ -201,25 +182,30 @@ def _momentum(dump: Dump, best: Fit) -> Finding:
 
 def _bounds(best: Fit, odd: Sequence[Fit]) -> Finding:
     """Say how exact the numbers are: the tightest bounds within which they all are."""
-    names = ("variance_algorithm", "summation", "arithmetic")
+    names = [
+        name
+        for name, convention in CONVENTIONS.items()
+        if convention.changes == "bound" and name not in SEEN
+    ]
     chosen = {name: getattr(best.conventions, name) for name in names}
     looser = {name: one for name, one in chosen.items() if one != CONVENTIONS[name].canonical}
-    option = chosen.pop("variance_algorithm")
+    what, option = next(iter(chosen.items()))
     if not looser:
-        return Finding("variance_algorithm", option, f"{option}, or as exact", best.worst)
+        return Finding(what, option, f"{option}, or as exact", best.worst)
+    others = [f"{name}={one}" for name, one in looser.items() if name != what]
     tighter = [
-        f"two_pass with {_other_numbers(fit, best)}"
+        f"{CONVENTIONS[what].canonical} with {_other_numbers(fit, best)}"
         for fit in odd
-        if fit.conventions.variance_algorithm != option
+        if getattr(fit.conventions, what) != option
+    ]
+    meanings = [
+        f"{QUESTIONS[name]} {CONVENTIONS[name].options[one]}" for name, one in looser.items()
     ]
     return Finding(
-        what="variance_algorithm",
+        what=what,
         option=option,
-        text=", ".join([option, *(f"{name}={looser[name]}" for name in chosen if name in looser)]),
+        text=", ".join([option, *others]),
         error_over_bound=best.worst,
         less_likely=tuple(tighter),
-        note="outside tighter bounds: "
-        + "; ".join(
-            f"{QUESTIONS[name]} {CONVENTIONS[name].options[one]}" for name, one in looser.items()
-        ),
+        note=f"outside tighter bounds: {'; '.join(meanings)}",
     )

@@ -5,33 +5,30 @@ Nothing is unpickled, and only the arrays with a known name are read at all.
 
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from diagnosis.judgement import Answered
+from diagnosis.question import GRADIENTS, RUNNING, Question, partial_answer
 from explain.checks import (
-    GRADIENTS,
     NEEDS,
     OPTIONAL,
     REQUIRED,
-    RUNNING,
     SCALARS,
     listed,
     misshapen,
     unfit,
     wrong_dtypes,
 )
-from reference.layer import Layer, Step
+from reference.conventions import CANONICAL
+from reference.layer import Layer, Step, axis_of
 
 UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, MemoryError, OverflowError, SyntaxError),
     *(NotImplementedError, RuntimeError, TypeError, zipfile.BadZipFile, zlib.error),
 )
-PART_SIZE = 16384
-"""About how many elements the telling channels together may have; two are always taken."""
 
 
 class DumpError(ValueError):
@@ -44,98 +41,52 @@ class DumpError(ValueError):
 
 @dataclass(frozen=True)
 class Dump:
-    """One call of a layer: what went in, what came out, and what is known of its numbers.
+    """One call of a layer, read from a file, as a question whose numbers are not known.
 
-    `answer` holds the tensors that came out, by the names of `reference.expected.TENSORS`.
-    `momentum` is the number passed to the layer, whatever the layer means by it.
+    The layer has the epsilon that the file gives, and as its `raw_momentum` the number passed to
+    the layer, whatever the layer means by it; `ignored` are names in the file that mean nothing.
     """
 
     name: str
-    x: np.ndarray
-    gamma: np.ndarray
-    beta: np.ndarray
-    answer: Mapping[str, np.ndarray]
-    dy: np.ndarray | None = None
-    running_mean: np.ndarray | None = None
-    running_var: np.ndarray | None = None
-    epsilon: float | None = None
-    momentum: float | None = None
-    training: bool = True
-    channel_axis: int = 1
+    question: Question
     ignored: tuple[str, ...] = ()
 
     @property
-    def dtype(self) -> str:
-        return self.x.dtype.name
+    def layer(self) -> Layer:
+        return self.question.layer
+
+    @property
+    def step(self) -> Step:
+        return self.question.steps[0]
+
+    @property
+    def answer(self) -> Mapping[str, np.ndarray]:
+        """The tensors that came out, by the names of `reference.expected.TENSORS`."""
+        return self.question.answered.steps[0]
+
+    @property
+    def gamma(self) -> np.ndarray:
+        return np.asarray(self.layer.gamma)
+
+    @property
+    def channel_axis(self) -> int:
+        return axis_of(self.layer, self.question.declared)
 
     @property
     def count(self) -> int:
         """The number of values per channel."""
-        return self.x.size // self.x.shape[self.channel_axis]
+        return self.step.x.size // self.step.x.shape[self.channel_axis]
 
-    @property
-    def statistics_dtype(self) -> str:
-        """The option of the convention `statistics_dtype` that the stored vectors show."""
-        kept = {self.answer[name].dtype.name for name in RUNNING if name in self.answer}
-        if self.dtype == "float64":
-            return "always_float32" if "float32" in kept else "widened"
-        kept |= {self.answer[name].dtype.name for name in GRADIENTS[1:] if name in self.answer}
-        return "input_dtype" if "float16" in kept else "widened"
-
-    def layer(self, epsilon: float, weight: float) -> Layer:
-        """Return the layer of the call with these numbers; `weight` is that of the batch."""
-        return Layer(
-            dtype=self.dtype,
-            channel_axis=self.channel_axis,
-            epsilon=epsilon,
-            momentum=weight,
-            gamma=self.gamma,
-            beta=self.beta,
-            running_mean=self.running_mean,
-            running_var=self.running_var,
+    def read_as(self, *, training: bool | None = None, channel_axis: int | None = None) -> "Dump":
+        """Return the same arrays as a call in another mode, or with the channels elsewhere."""
+        mode = self.step.training if training is None else training
+        axis = self.channel_axis if channel_axis is None else channel_axis
+        question = replace(
+            self.question,
+            layer=replace(self.layer, channel_axis=axis),
+            steps=[replace(self.step, training=mode)],
         )
-
-    def step(self, backward: bool = True) -> Step:
-        return Step(self.x, self.dy if backward else None, self.training)
-
-    def answered(self) -> Answered:
-        return Answered([self.answer])
-
-    def telling_part(self) -> "Dump":
-        """Return the dump of a few channels only: those in which conventions differ most."""
-        channels = self.x.shape[self.channel_axis]
-        share = max(2, PART_SIZE * channels // self.x.size)
-        if share >= channels:
-            return self
-        values = np.moveaxis(self.x, self.channel_axis, 0).reshape(channels, -1)
-        mean = values.mean(axis=1, dtype=np.float64)
-        std = values.std(axis=1, dtype=np.float64)
-        moved = np.zeros(channels)
-        for name in RUNNING:
-            if name in self.answer:
-                moved = moved + np.abs(np.asarray(self.answer[name] - getattr(self, name)))
-        off_mean = np.abs(mean) / np.maximum(std, 1e-300)
-        orders = [np.argsort(key, kind="stable") for key in (std, self.gamma, -off_mean, -moved)]
-        ranked = np.stack([*orders, orders[0][::-1]], axis=1).ravel()
-        return self._of_channels(list(dict.fromkeys(ranked.tolist()))[:share])
-
-    def few_samples(self) -> "Dump":
-        """Return the dump of the first samples: each may be normalised by its own statistics."""
-        share = max(2, PART_SIZE * len(self.x) // self.x.size)
-        if share >= len(self.x):
-            return self
-        return replace(self, x=self.x[:share], dy=None, answer={"y": self.answer["y"][:share]})
-
-    def _of_channels(self, channels: Sequence[int]) -> "Dump":
-        def pick(array):
-            if array is None:
-                return None
-            return np.take(array, channels, self.channel_axis if array.ndim > 1 else 0)
-
-        arrays = ("x", "gamma", "beta", "dy", "running_mean", "running_var")
-        answer = {name: pick(array) for name, array in self.answer.items()}
-        picked = {name: pick(getattr(self, name)) for name in arrays}
-        return replace(self, answer=answer, **picked)
+        return replace(self, question=question)
 
 
 def read_dump(path: str | Path, *, training: bool = True, channel_axis: int | None = None) -> Dump:
@@ -161,20 +112,34 @@ def read_dump(path: str | Path, *, training: bool = True, channel_axis: int | No
     axis = _channel_axis(arrays["x"].shape, len(arrays["gamma"]), channel_axis)
     answer = {name: arrays[name] for name in ("y", *GRADIENTS) if name in arrays}
     answer |= {name: arrays[f"{name}_after"] for name in RUNNING if f"{name}_after" in arrays}
-    return Dump(
-        name=Path(path).name,
-        x=arrays["x"],
+    numbers = {name: float(arrays[name].item()) for name in SCALARS if name in arrays}
+    layer = Layer(
+        dtype=arrays["x"].dtype.name,
+        channel_axis=axis,
+        epsilon=numbers.get("epsilon"),
+        momentum=None,
+        raw_momentum=numbers.get("momentum"),
         gamma=arrays["gamma"],
         beta=arrays["beta"],
-        answer=answer,
-        dy=arrays.get("dy"),
         running_mean=arrays.get("running_mean_before"),
         running_var=arrays.get("running_var_before"),
-        training=training,
-        channel_axis=axis,
-        ignored=tuple(ignored),
-        **{name: float(arrays[name].item()) for name in SCALARS if name in arrays},
     )
+    question = Question(
+        layer=layer,
+        steps=[Step(arrays["x"], arrays.get("dy"), training)],
+        answered=partial_answer(answer),
+        declared=CANONICAL.but(statistics_dtype=_statistics_dtype(layer.dtype, answer)),
+    )
+    return Dump(Path(path).name, question, tuple(ignored))
+
+
+def _statistics_dtype(dtype: str, answer: Mapping[str, np.ndarray]) -> str:
+    """Return the option of the convention `statistics_dtype` that the stored vectors show."""
+    kept = {answer[name].dtype.name for name in RUNNING if name in answer}
+    if dtype == "float64":
+        return "always_float32" if "float32" in kept else "widened"
+    kept |= {answer[name].dtype.name for name in GRADIENTS[1:] if name in answer}
+    return "input_dtype" if "float16" in kept else "widened"
 
 
 def _read(path) -> tuple[dict[str, np.ndarray], list[str]]:

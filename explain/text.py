@@ -6,7 +6,7 @@ import numpy as np
 
 from explain.comparison import Comparison
 from explain.explain import Explained, Finding
-from explain.named_conventions import PAPER
+from explain.named_conventions import PAPER, named
 from explain.reading import Dump
 from reference.conventions import CONVENTIONS, QUESTIONS
 
@@ -17,9 +17,9 @@ HEADER = ("what", "finding", "error/bound", "what else")
 def text_of(one: Explained, label: str = "") -> str:
     """Return the table of one dump, and what follows from it in words."""
     dump = one.dump
-    mode = "training" if dump.training else "inference"
+    mode = "training" if dump.step.training else "inference"
     lines = [
-        f"{label}{dump.name}: {dump.dtype}, x {dump.x.shape}, "
+        f"{label}{dump.name}: {dump.layer.dtype}, x {dump.step.x.shape}, "
         f"channels on axis {dump.channel_axis}, n = {dump.count} values per channel, {mode}"
     ]
     if dump.ignored:
@@ -89,18 +89,14 @@ def _verdict(one: Explained) -> list[str]:
         ]
         number = one.fit.weight
         if number is not None and number.high > 0:
-            lines.append(_momentum(number.value))
+            lines.append(_momentum(number.best, one.dump))
         return lines
     fit = one.fit
-    changed = {
-        name: option
-        for name, option in fit.conventions.deviations().items()
-        if name not in ("statistics_dtype", "running_update")
-    }
-    names = ", ".join(f"{name}={option}" for name, option in changed.items()) or "the paper's"
-    numbers = f"epsilon={fit.epsilon.value:.6g}"
+    changed = [f"{name}={getattr(fit.conventions, name)}" for name in fit.deviations]
+    names = ", ".join(changed) or "the paper's"
+    numbers = f"epsilon={fit.epsilon.best:.6g}"
     if fit.weight is not None:
-        numbers += f", the batch weighing {fit.weight.value:.6g}"
+        numbers += f", the batch weighing {fit.weight.best:.6g}"
     lines = [
         "nothing fits: no combination of conventions and numbers reproduces these arrays",
         f"nearest: {names}, {numbers}; error {_ratio(fit.worst)} × bound",
@@ -114,13 +110,12 @@ def _follow(one: Explained) -> list[str]:
         return [f"your numbers follow {_or([str(match) for match in one.matches])}"]
     if one.matches:
         return ["your numbers follow the paper"]
-    changed = one.fit.conventions.deviations()
     return [
         "your numbers follow no framework's documented conventions",
         *(
-            f"{name}: {QUESTIONS[name]} {CONVENTIONS[name].options[str(changed[name])]}"
-            for name in one.fit.told
-            if name in changed
+            f"{name}: {QUESTIONS[name]} "
+            f"{CONVENTIONS[name].options[getattr(one.fit.conventions, name)]}"
+            for name in one.fit.deviations
         ),
     ]
 
@@ -129,12 +124,18 @@ def _or(parts: Sequence[str]) -> str:
     return ", or ".join(parts)
 
 
-def _momentum(weight: float) -> str:
-    history = float(f"{1.0 - weight:.9g}")
-    return (
-        f"pass momentum={weight:.9g} to PyTorch, momentum={history:.9g} to Keras, Flax, Gluon, "
-        "TensorFlow and ONNX"
-    )
+def _momentum(weight: float, dump: Dump) -> str:
+    """Say what to pass as momentum to whom."""
+    takers: dict[str, list[str]] = {}
+    for one in named(dump.step.x.ndim, dump.layer.dtype):
+        momentum = float(f"{one.conventions.weight_of_batch(weight):.9g}")
+        argument = f"{one.arguments.get('momentum', 'momentum')}={momentum:.9g}"
+        takers.setdefault(argument, []).append(one.name)
+    return "pass " + ", ".join(f"{one} to {_and(names)}" for one, names in takers.items())
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _dump_document(one: Explained) -> dict:
@@ -176,18 +177,18 @@ def _dump_document(one: Explained) -> dict:
 
 def _call(dump: Dump) -> dict:
     return {
-        "dtype": dump.dtype,
-        "shape": list(dump.x.shape),
+        "dtype": dump.layer.dtype,
+        "shape": list(dump.step.x.shape),
         "channel_axis": dump.channel_axis,
         "values_per_channel": dump.count,
-        "mode": "training" if dump.training else "inference",
+        "mode": "training" if dump.step.training else "inference",
         "ignored": list(dump.ignored),
     }
 
 
 def _number(number) -> dict:
     return {
-        "value": number.value,
+        "value": number.best,
         "low": _finite(number.low),
         "high": _finite(number.high),
         "usual": list(number.usual),

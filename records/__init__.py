@@ -1,1 +1,1 @@
-"""The contract: what a run writes down, and what its words mean. Writers and readers share it."""
+"""What a run leaves behind: the records, their file, and the words of their verdicts."""

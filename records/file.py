@@ -1,58 +1,40 @@
-"""The records of a run: one JSON object a line, appended and flushed as verdicts are reached.
+"""The records of a run on the disk: one JSON object a line, written out as verdicts are reached.
 
-`records.jsonl` starts with a `header` line and ends with a `footer`; a file that ends otherwise is
-an incomplete run. Between them, in the order in which they happened:
-
-`target`    one target that answered: implementation, version, device, mode, versions of its
-            packages, python, environment, and the conventions it declares for a plain layer as
-            `{field: {"option": ..., "source": ...}}`.
-`case`      one case that was run: case (its id), reason, dtype, shape, channel_axis, epsilon,
-            momentum, steps (one word each).
-`verdict`   one verdict: case, target, implementation, version, device, mode, dtype, tensor, step,
-            verdict, error_over_bound, max_ulp, convention, message, formula, conventions (the
-            declared ones that the values depend on, with sources), worst (index, observed,
-            expected, canonical, bound, each with its hex float); for a violation diagnosis (what
-            would explain it, the simplest first) and, where it is known, known (what, upstream).
-            Where a case ended without tensors, tensor is "" and step is where it ended. `log`,
-            where there is one, is the end of what the target's process wrote, with the Python
-            stack of every thread past a deadline.
-`measured`  one convention of one target as measured: field, dtype, option ("undetermined" where the
-            probes cannot decide), declared, source, probe, evidence, excluded (`{option: error
-            over bound}`), and `known` as for a verdict where the two differ and it is known.
-`explanation`  what is consistent over all violating cases of one target: name (`field=option`, a
-            number or a fault; "" where nothing explains them), sentence, cases.
-`resumed`   from here on another run went on where the one before was stopped: started, command.
-
-A number that JSON lacks is written as the string "nan", "inf" or "-inf".
+What is read is checked once, at the door: every field has the type of its class, and every text is
+made visible. A line that is no JSON object, as a bad disk leaves it, is left out and counted; half
+a line at the end is none, for so a run ends that is killed. Anything else that is no record of this
+schema is refused, with its line and its field.
 """
 
 import json
-import math
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SCHEMA = 1
-FILE_NAME = "records.jsonl"
-NO_PAIR = ("", "")
-
-VERDICTS = (
-    "conforms",
-    "differs",
-    "violates",
-    "raised",
-    "declined",
-    "crashed",
-    "timed out",
-    "broken adapter",
-    "unavailable",
-    "not run",
+from records.codec import Mistake, Text, decode, encode
+from records.schema import (
+    RECORDS,
+    SCHEMA,
+    CaseRecord,
+    ExplanationRecord,
+    FooterRecord,
+    HeaderRecord,
+    Machine,
+    MeasuredRecord,
+    Record,
+    ResumedRecord,
+    TargetRecord,
+    VerdictRecord,
 )
+from records.text import visible
+
+FILE_NAME = "records.jsonl"
+
+_KINDS = {kind: word for word, kind in RECORDS.items()}
 
 
 class RecordsError(Exception):
-    """A records file cannot be read; the message is one line."""
+    """A records file cannot be read or written; the message is one line."""
 
 
 class RecordWriter:
@@ -61,17 +43,17 @@ class RecordWriter:
     Raises RecordsError in one line where the file cannot be opened or the disk is full.
     """
 
-    def __init__(self, directory: Path, header: dict):
+    def __init__(self, directory: Path, header: HeaderRecord):
         self._open(directory, 0)
-        self.write("header", schema=SCHEMA, **header)
+        self.write(header)
 
     @classmethod
-    def resume(cls, directory: Path, **fields) -> "RecordWriter":
+    def resume(cls, directory: Path, resumed: ResumedRecord) -> "RecordWriter":
         """Go on after the last whole pair of case and target of a run that was stopped."""
         _, end = read_stopped(directory)
         writer = cls.__new__(cls)
         writer._open(directory, end)
-        writer.write("resumed", **fields)
+        writer.write(resumed)
         return writer
 
     def _open(self, directory: Path, end: int) -> None:
@@ -83,15 +65,9 @@ class RecordWriter:
         except OSError as error:
             raise RecordsError(f"{self.path}: cannot be written: {error.strerror}") from None
 
-    def write(self, kind: str, **fields) -> None:
-        self.write_all([{"kind": kind, **fields}])
-
-    def write_all(self, records: Iterable[dict]) -> None:
+    def write(self, *records: Record) -> None:
         """Write records that belong together, so that a killed run has all of them or none."""
-        lines = "".join(
-            json.dumps(_jsonable(record), ensure_ascii=False, allow_nan=False) + "\n"
-            for record in records
-        )
+        lines = "".join(line_of(record) for record in records)
         data = memoryview(lines.encode("utf-8", errors="backslashreplace"))
         try:
             while data:
@@ -99,9 +75,9 @@ class RecordWriter:
         except OSError as error:
             raise RecordsError(f"{self.path}: cannot be written: {error.strerror}") from None
 
-    def close(self, **footer) -> None:
+    def close(self, footer: FooterRecord) -> None:
         """Write the footer: the run is complete."""
-        self.write("footer", **footer)
+        self.write(footer)
         self._file.close()
 
     def leave(self) -> None:
@@ -109,18 +85,36 @@ class RecordWriter:
         self._file.close()
 
 
-@dataclass
-class Run:
-    """The records of one run, sorted by kind."""
+def line_of(record: Record) -> str:
+    """Return a record as a line of the file."""
+    told = {"kind": _KINDS[type(record)], **encode(record)}
+    return json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n"
 
-    header: dict
-    targets: list[dict] = field(default_factory=list)
-    cases: list[dict] = field(default_factory=list)
-    verdicts: list[dict] = field(default_factory=list)
-    measured: list[dict] = field(default_factory=list)
-    explanations: list[dict] = field(default_factory=list)
-    footer: dict | None = None
-    resumed: list[dict] = field(default_factory=list)
+
+def record_of(line: str | bytes) -> Record:
+    """Return the record that `line_of` wrote, its texts as they were."""
+    return _record(json.loads(line), str)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The records of one run, sorted by kind; of several shown as one, with the `machines` of all.
+
+    `damaged` are the numbers of the lines that were left out. `machines` are by the label of each
+    run, and `labels` say of a target whose name bears one which it is.
+    """
+
+    header: HeaderRecord
+    targets: tuple[TargetRecord, ...] = ()
+    cases: tuple[CaseRecord, ...] = ()
+    verdicts: tuple[VerdictRecord, ...] = ()
+    measured: tuple[MeasuredRecord, ...] = ()
+    explanations: tuple[ExplanationRecord, ...] = ()
+    footer: FooterRecord | None = None
+    resumed: tuple[ResumedRecord, ...] = ()
+    damaged: tuple[int, ...] = ()
+    machines: dict[str, Machine] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -129,158 +123,121 @@ class Run:
 
 def read_run(directory: Path) -> Run:
     """Read `directory/records.jsonl`. Raises RecordsError with one line where it cannot."""
-    path = Path(directory) / FILE_NAME
-    records = (record for record, _ in _lines(path))
-    header = next(records, None)
-    if header is None or header.get("kind") != "header":
-        raise RecordsError(f"{path}: the first line is no header")
-    if header.get("schema") != SCHEMA:
-        raise RecordsError(
-            f"{path}: records of schema {header.get('schema')}; this version reads schema {SCHEMA}"
-        )
-    run = Run(header)
-    lists = {
-        "target": run.targets,
-        "case": run.cases,
-        "verdict": run.verdicts,
-        "measured": run.measured,
-        "explanation": run.explanations,
-        "resumed": run.resumed,
-    }
-    for record in records:
-        kind = record.get("kind")
-        if kind == "footer":
-            run.footer = record
-        elif kind in lists:
-            run.footer = None  # it went on after all
-            lists[kind].append(record)
-        else:
-            raise RecordsError(f"{path}: a record of unknown kind {kind!r}")
-    return run
+    shown = _Visible()
+    return _sorted(list(_lines(Path(directory) / FILE_NAME, shown.__getitem__)))
 
 
 def read_stopped(directory: Path) -> tuple[Run, int]:
     """Return what can be kept of a run that is to be resumed, and the length of its lines in bytes.
 
     Without a footer the last pair of case and target may lack some of its verdicts; it is left
-    out, and so is a footer. Raises RecordsError as `read_run` does.
+    out, and so is a footer. Texts are as they were written: an option may hold anything. Raises
+    RecordsError as `read_run` does.
     """
-    run = read_run(directory)
-    path = Path(directory) / FILE_NAME
-    kept = [(record, end) for record, end in _lines(path) if record["kind"] != "footer"]
-    if run.footer is None and run.verdicts:
-        last = pair_of(run.verdicts[-1])
-        while kept[-1][0]["kind"] != "header" and pair_of(kept[-1][0]) in (last, NO_PAIR):
+    lines = list(_lines(Path(directory) / FILE_NAME, str))
+    finished = isinstance(lines[-1].record, FooterRecord)
+    kept = [line for line in lines if not isinstance(line.record, FooterRecord)]
+    pairs = [pair for line in kept if (pair := pair_of(line.record))]
+    if not finished and pairs:
+        while len(kept) > 1 and pair_of(kept[-1].record) in (pairs[-1], None):
             kept.pop()
-
-    def all_of(kind: str) -> list[dict]:
-        return [record for record, _ in kept if record["kind"] == kind]
-
-    stopped = Run(
-        run.header,
-        targets=all_of("target"),
-        cases=all_of("case"),
-        verdicts=all_of("verdict"),
-        measured=all_of("measured"),
-        resumed=all_of("resumed"),
-    )
-    return stopped, kept[-1][1]
+    return _sorted(kept), kept[-1].end
 
 
-def read_runs(directories: Iterable[Path]) -> Run:
-    """Read several runs, of one machine or of many, as one.
-
-    A target that is in more than one of them bears the name of its folder as well. The header is
-    the first one's, with every machine and with what all planned together; the whole is complete
-    if each one is. Raises RecordsError.
-    """
-    runs = {Path(directory): read_run(directory) for directory in directories}
-    if len(runs) == 1:
-        return next(iter(runs.values()))
-    if not runs:
-        raise RecordsError("no folder of records was given")
-    seen = Counter(target.get("target") for run in runs.values() for target in run.targets)
-    together = Run(
-        {**next(iter(runs.values())).header, "machines": {}, "planned": {"cases": 0, "pairs": 0}}
-    )
-    cases: dict[str, dict] = {}
-    for label, run in zip(_labels(list(runs)), runs.values(), strict=True):
-        for name in ("targets", "verdicts", "measured", "explanations"):
-            for record in getattr(run, name):
-                target = record.get("target")
-                if seen[target] > 1:
-                    record = {**record, "target": f"{target} @ {label}"}
-                getattr(together, name).append(record)
-        cases |= {str(case.get("case")): case for case in run.cases}
-        together.resumed += run.resumed
-        together.header["machines"][label] = run.header.get("machine")
-        pairs = (run.header.get("planned") or {}).get("pairs")
-        together.header["planned"]["pairs"] += pairs if isinstance(pairs, int) else 0
-    together.cases = list(cases.values())
-    together.header["planned"]["cases"] = len(cases)
-    if all(run.complete for run in runs.values()):
-        last = next(reversed(runs.values())).footer
-        status = max(_exit_status(run) for run in runs.values())
-        together.footer = {**(last or {}), "exit_status": status}
-    return together
+def pair_of(record: Record | None) -> tuple[str, str] | None:
+    """Return the case and the target that a verdict is about; None for any other record."""
+    return (record.case, record.target) if isinstance(record, VerdictRecord) else None
 
 
-def pair_of(record: dict) -> tuple[str, str]:
-    """Return the case and the target that a verdict is about; NO_PAIR for any other record."""
-    if record["kind"] != "verdict":
-        return NO_PAIR
-    return record.get("case", ""), record.get("target", "")
+@dataclass(frozen=True)
+class _Line:
+    """A line: its number from 1, the byte offset of its end, and its record, None if damaged."""
+
+    number: int
+    end: int
+    record: Record | None
 
 
-def _exit_status(run: Run) -> int:
-    status = (run.footer or {}).get("exit_status")
-    return status if isinstance(status, int) else 0
+class _Visible(dict):
+    """Each text once, made visible when it is first asked for."""
+
+    def __missing__(self, text: str) -> str:
+        self[text] = shown = visible(text)
+        return shown
 
 
-def _labels(folders: list[Path]) -> list[str]:
-    """Name each folder by as many of its last parts as tell it from the others."""
-    folders = [folder.resolve() for folder in folders]
-    for length in range(1, max(len(folder.parts) for folder in folders) + 1):
-        labels = ["/".join(folder.parts[-length:]) for folder in folders]
-        if len(set(labels)) == len(labels):
-            break
-    return labels
-
-
-def number(value: float | str | None) -> float | None:
-    """Return a recorded number as a float: "inf" and "nan" are read back."""
-    return None if value is None else float(value)
-
-
-def _lines(path: Path) -> Iterator[tuple[dict, int]]:
-    """Yield each record and the offset in bytes of its end; half a line at the end is none."""
+def _lines(path: Path, text: Text) -> Iterator[_Line]:
+    """Yield the lines of a file, the header first."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise RecordsError(f"{path}: {error.strerror}") from None
-    end = 0
+    end, header = 0, None
     for number, line in enumerate(data.splitlines(keepends=True), 1):
         end += len(line)
         if not line.strip():
             continue
+        last = end == len(data)
+        told = None if last and not line.endswith(b"\n") else _object(line)
+        if header is None:
+            _check_header(path, told)
+        elif told is None and last:
+            return  # a killed run can leave half a line, a full disk worse
         try:
-            record = json.loads(line.decode("utf-8"))
-        except (ValueError, RecursionError):
-            if end == len(data):  # a killed run can leave half a line, a full disk worse
-                return
-            raise RecordsError(f"{path}: line {number} is no JSON") from None
-        if not isinstance(record, dict):
-            raise RecordsError(f"{path}: line {number} is no record")
-        if not line.endswith(b"\n"):
-            return
-        yield record, end
+            record = None if told is None else _record(told, text)
+            if header and isinstance(record, HeaderRecord):
+                raise Mistake("a second header")
+        except Mistake as mistake:
+            raise RecordsError(f"{path}: line {number}: {visible(str(mistake), 300)}") from None
+        header = header or record
+        yield _Line(number, end, record)
+    if header is None:
+        _check_header(path, None)
 
 
-def _jsonable(value):
-    if isinstance(value, dict):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
+def _object(line: bytes) -> dict | None:
+    """Return the JSON object of a line, None where it holds none."""
+    try:
+        told = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    return told if isinstance(told, dict) else None
+
+
+def _check_header(path: Path, told: dict | None) -> None:
+    if told is None or told.get("kind") != "header":
+        raise RecordsError(f"{path}: the first line is no header")
+    if told.get("schema") != SCHEMA:
+        found = visible(str(told.get("schema")), 40)
+        raise RecordsError(f"{path}: records of schema {found}; this version reads schema {SCHEMA}")
+
+
+def _record(told: dict, text: Text) -> Record:
+    """Return the record of a JSON object. Raises Mistake."""
+    word = told.pop("kind", None)
+    kind = RECORDS.get(word) if isinstance(word, str) else None
+    if kind is None:
+        raise Mistake(f"a record of the unknown kind {str(word)[:40]!r}")
+    try:
+        return decode(kind, told, text)
+    except Mistake as mistake:
+        raise mistake.within(str(word)) from None
+
+
+def _sorted(lines: list[_Line]) -> Run:
+    def all_of(kind: type) -> tuple:
+        return tuple(line.record for line in lines if isinstance(line.record, kind))
+
+    headers = all_of(HeaderRecord)
+    last = lines[-1].record
+    return Run(
+        headers[0],
+        targets=all_of(TargetRecord),
+        cases=all_of(CaseRecord),
+        verdicts=all_of(VerdictRecord),
+        measured=all_of(MeasuredRecord),
+        explanations=all_of(ExplanationRecord),
+        footer=last if isinstance(last, FooterRecord) else None,  # else it went on after all
+        resumed=all_of(ResumedRecord),
+        damaged=tuple(line.number for line in lines if line.record is None),
+    )

@@ -12,8 +12,12 @@ from dataclasses import dataclass, field, fields, replace
 class Convention:
     """One named choice: the question it answers and what each option means, the canonical first.
 
-    `changes` is "values" (what the tensors are), "bound" (how exactly they must be met),
-    "behaviour" (what happens at the edges) or "defaults" (what a bare constructor means).
+    `changes` is "values" (what the tensors are), "bound" (how exactly they must be met, the
+    tightest option first), "behaviour" (what happens at the edges) or "defaults" (what a bare
+    constructor means). `touches` names the tensors that it changes within one step, "refusal" where
+    a step may be refused. `probe` is the one that was made to show it; those that are nobody's show
+    all conventions of value. `conversions` say what a user can do where a layer has no setting:
+    (the option wanted, its own) to words.
     """
 
     name: str
@@ -21,22 +25,20 @@ class Convention:
     changes: str
     options: dict[str, str]
     touches: frozenset[str] = frozenset()
+    probe: str = ""
+    conversions: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def canonical(self) -> str:
         return next(iter(self.options))
 
 
-def _convention(changes: str, question: str, options: dict[str, str], touches: str = ""):
-    return field(
-        default=next(iter(options)),
-        metadata={
-            "changes": changes,
-            "question": question,
-            "options": options,
-            "touches": frozenset(touches.split()),
-        },
-    )
+def _convention(
+    changes: str, question: str, options: dict[str, str], *, touches: str, **rest: object
+):
+    metadata = {"changes": changes, "question": question, "options": options, **rest}
+    metadata["touches"] = frozenset(touches.split())
+    return field(default=next(iter(options)), metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,10 @@ class Conventions:
             "absolute": "the absolute value of gamma (inplace_abn)",
         },
         touches="y dx dgamma",
+        conversions={
+            ("absolute", "gamma"): "pass |gamma|",
+            ("ones", "gamma"): "pass ones as gamma",
+        },
     )
     running_variance: str = _convention(
         "values",
@@ -98,6 +104,14 @@ class Conventions:
             ),
         },
         touches="running_var",
+        conversions={
+            ("unbiased", "biased"): (
+                "multiply every batch's share of the running variance by n / (n - 1)"
+            ),
+            ("biased", "unbiased"): (
+                "multiply every batch's share of the running variance by (n - 1) / n"
+            ),
+        },
     )
     running_statistic: str = _convention(
         "values",
@@ -149,6 +163,17 @@ class Conventions:
         },
         touches="dx",
     )
+    numbers: str = _convention(
+        "values",
+        "epsilon and momentum of a float64 layer are held in",
+        {
+            "layer_dtype": "float64, as the layer's own dtype says",
+            "float32": "float32, both (ONNX, Paddle)",
+            "float32_momentum": "momentum in float32, epsilon in float64 (MXNet)",
+            "float32_complement": "1 - momentum in float32, epsilon in float64 (tf.keras)",
+        },
+        touches="y dx dgamma running_mean running_var",
+    )
     variance_algorithm: str = _convention(
         "bound",
         "variance is computed",
@@ -157,6 +182,7 @@ class Conventions:
             "one_pass": "as mean(x^2) - mean^2, which cancels where |mean| is far above std",
         },
         touches="y dx dgamma running_var",
+        probe="large-mean",
     )
     summation: str = _convention(
         "bound",
@@ -166,13 +192,38 @@ class Conventions:
             "sequential": "one after the other: the error grows with n",
         },
         touches="y dx dgamma dbeta running_mean running_var",
+        probe="long-constant",
+    )
+    moving_average: str = _convention(
+        "bound",
+        "a running statistic is moved",
+        {
+            "weighted_sum": "as (1 - w) old + w batch, w being the weight of the batch",
+            "difference": (
+                "as old - w (old - batch), which leaves old's roundings where the batch is far "
+                "smaller (TensorFlow)"
+            ),
+        },
+        touches="y dx dgamma running_mean running_var",
+        probe="replaced-history",
     )
     arithmetic: str = _convention(
         "bound",
-        "half precision is computed in",
+        "results on the way are rounded to",
         {
-            "widened": "float32 at least, and rounded once at the end",
-            "input_dtype": "half precision between the steps, or throughout",
+            "widened": "float32 at least, float64 in a float64 layer",
+            "float32": "float32, in a float64 layer too",
+            "rounded_gradients": (
+                "float32, but the parts of dx are rounded to half precision before they are added"
+            ),
+            "rounded_statistics": (
+                "float32, but the batch mean and 1 / std are rounded to half precision first, and "
+                "the running statistics move in it"
+            ),
+            "rounded_normalization": (
+                "half precision from the batch mean and 1 / std on; those are gathered in float32"
+            ),
+            "rounded_steps": "half precision after every step; sums are accumulated in float32",
         },
         touches="y dx dgamma dbeta running_mean running_var",
     )
@@ -195,6 +246,7 @@ class Conventions:
             "nan": "answers, but makes the running variance NaN",
         },
         touches="running_var refusal",
+        probe="single-value",
     )
     empty_batch: str = _convention(
         "behaviour",
@@ -205,6 +257,7 @@ class Conventions:
             "raises": "is refused with an error",
         },
         touches="running_mean running_var refusal",
+        probe="empty-batch",
     )
     zero_epsilon: str = _convention(
         "behaviour",
@@ -214,6 +267,7 @@ class Conventions:
             "raises": "is refused with an error",
         },
         touches="refusal",
+        probe="zero-epsilon",
     )
     layer_rank: str = _convention(
         "behaviour",
@@ -223,6 +277,7 @@ class Conventions:
             "raises": "is refused with an error",
         },
         touches="refusal",
+        probe="layer-rank",
     )
     bare_call: str = _convention(
         "behaviour",
@@ -233,20 +288,31 @@ class Conventions:
             "raises": "asks: it is refused until told which",
         },
         touches="y running_mean running_var refusal",
+        probe="bare-call",
     )
     default_epsilon: float = field(
-        default=1e-5, metadata={"changes": "defaults", "question": "epsilon of a bare constructor"}
+        default=1e-5,
+        metadata={
+            "changes": "defaults",
+            "question": "epsilon of a bare constructor",
+            "probe": "bare-constructor",
+        },
     )
     default_momentum: float = field(
         default=0.1,
         metadata={
             "changes": "defaults",
             "question": "weight of the new batch under a bare constructor",
+            "probe": "bare-constructor",
         },
     )
     default_channel_axis: int = field(
         default=1,
-        metadata={"changes": "defaults", "question": "channel axis of a bare constructor"},
+        metadata={
+            "changes": "defaults",
+            "question": "channel axis of a bare constructor",
+            "probe": "bare-axis",
+        },
     )
 
     def __post_init__(self):
@@ -282,6 +348,9 @@ class Conventions:
 
 
 QUESTIONS: dict[str, str] = {item.name: item.metadata["question"] for item in fields(Conventions)}
+
+PROBES: dict[str, str] = {item.name: item.metadata.get("probe", "") for item in fields(Conventions)}
+"""The probe that was made to show each convention, "" where every other one may."""
 
 CONVENTIONS: dict[str, Convention] = {
     item.name: Convention(item.name, **item.metadata)

@@ -4,8 +4,7 @@ No tolerance is chosen: each bound follows from the data of the case, the format
 standard model of floating-point arithmetic, fl(a op b) = (a op b)(1 + d) + e with |d| <= u and |e|
 at most the underflow unit (N. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed.
 2002, section 2.2). A sum of n terms carries g(n) = LAMBDA sqrt(n) u + OPERATIONS u relative to the
-sum of magnitudes (N. Higham and T. Mary, "A new approach to probabilistic rounding error analysis",
-SIAM J. Sci. Comput. 41(5), 2019, theorem 3.1), or n u where the convention says `sequential`.
+sum of magnitudes (`reference.sums` says why, and what a sequential sum errs beyond it).
 
 Symbols: u is the unit roundoff of the arithmetic plus the reference's own; d_NAME bounds the
 absolute error of NAME. Bounds are float64 whatever the reference's working dtype.
@@ -15,65 +14,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .batch_norm import (
-    Forward,
-    Gradients,
-    channel_major,
-    from_channel_major,
+from .backward import Gradients, root_slope
+from .batch_norm import Forward
+from .float_formats import FORMATS, FloatFormat
+from .layout import CHANNEL, channel_major, column, from_channel_major
+from .precision import Precision
+from .running_statistics import (
     inverse_std,
     inverse_std_of_running,
-    root_slope,
     running_statistic,
     variance_for_running,
 )
-from .conventions import Conventions
-from .float_formats import (
-    FORMATS,
-    FloatFormat,
-    accumulation_format,
-    reference_unit_roundoff,
-)
-
-LAMBDA = 2.0
-"""Confidence of the probabilistic sum bound; theorem 3.1 fails with probability 2 exp(-LAMBDA^2/2)
-a sum at worst, and far less for the blocked sums that frameworks really use."""
-
-OPERATIONS = 4.0
-"""Roundings a value passes between two sums: convert, subtract, multiply, add."""
-
-CHANNEL = (1, 2)
-"""The channel-major axes over which the running statistics are gathered, whatever normalises."""
-
-
-@dataclass(frozen=True)
-class Precision:
-    """The formats of one layer: what it computes in and what it stores each tensor as."""
-
-    arithmetic: FloatFormat
-    output: FloatFormat
-    statistics: FloatFormat
-    unit: float
-    summation: str
-
-    @classmethod
-    def of(cls, dtype: str, conventions: Conventions) -> "Precision":
-        """Return the formats that a layer of the given dtype has under the conventions."""
-        own = FORMATS[dtype]
-        arithmetic = accumulation_format(dtype)
-        if conventions.arithmetic == "input_dtype":
-            arithmetic = own
-        statistics = {
-            "widened": accumulation_format(dtype),
-            "input_dtype": own,
-            "always_float32": FORMATS["float32"],
-        }[conventions.statistics_dtype]
-        unit = arithmetic.unit_roundoff + reference_unit_roundoff(dtype)
-        return cls(arithmetic, own, statistics, unit, conventions.summation)
-
-    def sum_error(self, count: int) -> float:
-        """Return g(n), relative to the sum of magnitudes."""
-        growth = count if self.summation == "sequential" else LAMBDA * np.sqrt(count)
-        return (growth + OPERATIONS) * self.unit
+from .sums import OPERATIONS
 
 
 @dataclass(frozen=True)
@@ -96,7 +48,8 @@ def forward_bound(
 ) -> ForwardBound:
     """Bound one forward pass, given the bounds of the running statistics before it, (channels,)."""
     conventions, epsilon = forward.conventions, forward.epsilon
-    u, c = precision.unit, OPERATIONS
+    u, c = precision.unit(precision.steps), OPERATIONS
+    u_moments = precision.beyond_steps(precision.moments)
     x, x_hat, s, scale, beta = _f64(
         forward.x, forward.x_hat, forward.inverse_std, forward.scale, forward.beta
     )
@@ -118,10 +71,10 @@ def forward_bound(
         d_s = _spread(
             forward.variance, d_kept, lambda r: inverse_std_of_running(r, epsilon, conventions)
         )
-    d_s = d_s + c * u * s
+    d_s = d_s + (c * u + u_moments) * s
     mean = np.abs(np.asarray(forward.mean, np.float64))
     # The computed 1/std multiplies the error of x - mean, so it is s + d_s that counts there.
-    d_centred = d_mean + c * u * (np.abs(x) + mean) + precision.arithmetic.underflow
+    d_centred = d_mean + c * u * (np.abs(x) + mean) + u_moments * mean + precision.steps.underflow
     d_x_hat = (s + d_s) * d_centred + np.abs(x_hat) * _ratio(d_s, s)
     # Without epsilon a variance of 0 has no bounded 1/std: nothing is claimed of what follows.
     d_x_hat = np.where(np.isinf(d_s), np.inf, d_x_hat)
@@ -147,34 +100,41 @@ def backward_bound(
 ) -> Gradients:
     """Bound dx, dgamma and dbeta; the arrays of the result are bounds."""
     conventions = forward.conventions
-    u, c = precision.unit, OPERATIONS
-    dy = np.abs(channel_major(dy, forward.channel_axis, np.float64))
+    u, c = precision.unit(precision.steps), OPERATIONS
+    signed = channel_major(dy, forward.channel_axis, forward.x.dtype)
+    products = signed * forward.x_hat if precision.summation == "sequential" else signed
+    dy = np.abs(np.asarray(signed, np.float64))
     x_hat, s, scale = _f64(np.abs(forward.x_hat), forward.inverse_std, np.abs(forward.scale))
     per_channel = dy.shape[1] * dy.shape[2]
-    g_channel = precision.sum_error(per_channel)
-    d_dbeta = g_channel * dy.sum(axis=(1, 2))
-    d_dgamma = (dy * (bound.x_hat + g_channel * (x_hat + bound.x_hat))).sum(axis=(1, 2))
+    g_channel = precision.sum_error(per_channel, precision.steps)
+    tiny = precision.steps.underflow
+    d_dbeta = g_channel * dy.sum(axis=CHANNEL) + np.ravel(precision.drift(signed, CHANNEL))
+    d_dgamma = (dy * (bound.x_hat + g_channel * (x_hat + bound.x_hat))).sum(axis=CHANNEL)
+    d_dgamma += per_channel * tiny + np.ravel(precision.drift(products, CHANNEL))
     if conventions.scale == "ones":
         d_dgamma = np.zeros_like(d_dgamma)
 
     g = dy * scale
     if forward.uses_batch_statistics and conventions.statistics_gradient == "flows" and dy.size:
         axes, count = forward.axes, forward.count
-        g_count = precision.sum_error(count)
+        g_count = precision.sum_error(count, precision.steps)
         divisor = count
         if conventions.normalizing_variance == "unbiased":
             divisor = max(count - 1, 1)
+        factor = np.abs(scale)
         slope = np.asarray(root_slope(forward), np.float64) / divisor
         projection = slope * (g * x_hat).sum(axis=axes, keepdims=True)
         d_projection = g * (bound.x_hat + g_count * (x_hat + bound.x_hat))
-        d_projection = slope * d_projection.sum(axis=axes, keepdims=True)
+        d_projection = d_projection.sum(axis=axes, keepdims=True) + count * tiny
+        d_projection = slope * (d_projection + precision.drift(products * factor, axes))
         mean_g = g.mean(axis=axes, keepdims=True)
         d_bracket = bound.x_hat * projection + (x_hat + bound.x_hat) * d_projection
-        d_bracket += g_count * mean_g
-        d_bracket += c * u * (g + mean_g + x_hat * projection)
+        d_bracket += g_count * mean_g + precision.drift(signed * factor, axes) / count
+        parts = c * u + OPERATIONS * precision.beyond_steps(precision.parts)
+        d_bracket += parts * (g + mean_g + x_hat * projection)
     else:
         d_bracket = c * u * g
-    d_bracket = d_bracket + c * precision.arithmetic.underflow
+    d_bracket = d_bracket + c * precision.parts.underflow
     dx = np.abs(channel_major(gradients.dx, forward.channel_axis, np.float64))
     d_dx = (s + bound.inverse_std) * d_bracket + dx * _ratio(bound.inverse_std, s)
     unclaimed = np.isinf(bound.inverse_std)
@@ -183,7 +143,7 @@ def backward_bound(
         d_dgamma = np.where(unclaimed.any(axis=(1, 2)), np.inf, d_dgamma)
     d_dx = from_channel_major(d_dx, forward.channel_axis, forward.shape)
     half = precision.statistics.precision < FORMATS["float32"].precision
-    parameters = precision.statistics if half else precision.arithmetic
+    parameters = precision.statistics if half else precision.steps
     return Gradients(
         dx=_stored(d_dx, gradients.dx, precision.output),
         dgamma=_stored(d_dgamma, gradients.dgamma, parameters),
@@ -203,25 +163,31 @@ def kept_error(value: np.ndarray, stored_as: FloatFormat) -> np.ndarray:
 
 def _batch_statistics_bound(forward: Forward, precision: Precision, axes: tuple[int, int]):
     """Bound the batch mean and its biased variance, channel-major with the reduced axes kept."""
-    count, u = forward.x.shape[axes[0]] * forward.x.shape[axes[1]], precision.unit
+    count = forward.x.shape[axes[0]] * forward.x.shape[axes[1]]
+    u = precision.unit(precision.gathering)
     if forward.x.size == 0:
         zero = np.zeros_like(forward.mean, np.float64)
         return zero, zero
     x = np.asarray(forward.x, np.float64)
-    g = precision.sum_error(count)
+    g = precision.sum_error(count, precision.gathering)
+    one_pass = forward.conventions.variance_algorithm == "one_pass"
     mean = x.mean(axis=axes, keepdims=True)
     variance = np.square(x - mean).mean(axis=axes, keepdims=True)
-    tiny = precision.arithmetic.underflow
+    tiny = precision.gathering.underflow
     magnitude = np.abs(x).mean(axis=axes, keepdims=True)
-    d_mean = g * magnitude + u * np.abs(mean) + tiny
-    overflows = magnitude * count > precision.arithmetic.largest  # the sum may overflow: no claim
+    d_mean = g * magnitude + u * np.abs(mean) + tiny + precision.drift(forward.x, axes) / count
+    overflows = magnitude * count > precision.sums.largest  # the sum may overflow: no claim
     d_mean = np.where(overflows, np.inf, d_mean)
     d_variance = (g + OPERATIONS * u) * (variance + d_mean**2) + d_mean**2 + tiny
+    if not one_pass:  # the squares are those of what the erring mean leaves
+        d_variance += precision.drift(np.square(np.abs(x - mean) + d_mean), axes) / count
     d_variance += g * np.abs(mean) * np.sqrt(variance)  # updating algorithms, Welford's, need it
     mean_square = variance + mean**2
-    if forward.conventions.variance_algorithm == "one_pass":
+    if one_pass:
         d_variance += 2 * g * mean_square + 2 * np.abs(mean) * d_mean
-    overflows = mean_square * count > precision.arithmetic.largest
+        d_variance += precision.drift(np.square(forward.x), axes) / count
+    overflows = mean_square * count > precision.sums.largest
+    overflows |= np.square(x).max(axis=axes, keepdims=True) > precision.gathering.largest
     d_variance = np.where(overflows, np.inf, d_variance)  # squares may overflow: no claim
     return d_mean, d_variance
 
@@ -238,16 +204,17 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
         whole = variance_for_running(variance, count, epsilon, conventions)
         return running_statistic(whole, epsilon, conventions)
 
-    batch_variance = np.square(forward.x - _column(forward.batch_mean)).mean(axis=CHANNEL)
+    batch_variance = np.square(forward.x - column(forward.batch_mean)).mean(axis=CHANNEL)
     d_statistic = _spread(batch_variance, d_batch_variance.ravel(), kept)
     statistic = np.abs(np.asarray(forward.batch_statistic, np.float64))
-    d_statistic = d_statistic + OPERATIONS * precision.unit * statistic
+    u = precision.unit(precision.moving)
+    d_statistic = d_statistic + OPERATIONS * u * statistic
     pairs = (
         (forward.previous_mean, forward.batch_mean, d_batch_mean.ravel(), forward.running_mean),
         (forward.previous_var, forward.batch_statistic, d_statistic, forward.running_var),
     )
     # A layer holds the momentum, or one minus it, rounded to its own arithmetic.
-    momentum_error = 0.0 if w == 1.0 else precision.unit
+    momentum_error = 0.0 if w == 1.0 else u
     history = abs(1 - w)
     if conventions.running_update == "zero_debiased":
         # 1 - (1 - m)^t cancels where m t is small: t roundings of the power, over the difference.
@@ -256,8 +223,10 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
     for d_old, (old, new, d_new, result) in zip(d_previous, pairs, strict=True):
         old, new = np.abs(np.asarray(old, np.float64)), np.abs(np.asarray(new, np.float64))
         bound = history * d_old + abs(w) * d_new
-        bound = bound + OPERATIONS * precision.unit * (history * old + abs(w) * new)
+        bound = bound + OPERATIONS * u * (history * old + abs(w) * new)
         bound = bound + momentum_error * (old + new)
+        if conventions.moving_average == "difference":
+            bound = bound + OPERATIONS * u * (old + new)
         bounds.append(_stored(bound, result, precision.statistics))
     return tuple(bounds)
 
@@ -282,7 +251,3 @@ def _spread(value: np.ndarray, d_value: np.ndarray, function) -> np.ndarray:
 def _ratio(d_value: np.ndarray, value: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(value > 0, d_value / value, 0.0)
-
-
-def _column(vector: np.ndarray) -> np.ndarray:
-    return np.asarray(vector)[:, None, None]

@@ -1,18 +1,24 @@
 """What a layer should answer: expected tensors and their bounds, step after step."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .batch_norm import batch_norm, batch_norm_backward
+from .backward import batch_norm_backward
+from .batch_norm import batch_norm
 from .conventions import CANONICAL, Conventions
-from .error_bound import Precision, backward_bound, forward_bound, kept_error
+from .error_bound import backward_bound, forward_bound, kept_error
 from .layer import Layer, Step, axis_of, epsilon_of, state_of, trains, weight_of_batch
+from .precision import Precision
+from .scale import backward_scale, forward_scale
 
 TENSORS = ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var", "x")
-OPTIONAL = ("x",)
-"""Tensors that an adapter may leave out: x, the input as it is after the call."""
+OPTIONAL = ("x", "dy", "gamma", "beta", "previous_mean", "previous_var")
+"""Inputs, as they are after the call: an answer has those that a layer could or did write into.
+
+`previous_mean` and `previous_var` are the running statistics as they were handed to the layer.
+"""
 
 FORMULAS = {
     "y": "y = γ (x − μ) / √(σ² + ε) + β",
@@ -21,7 +27,7 @@ FORMULAS = {
     "dbeta": "dβ = Σ dy",
     "running_mean": "running_mean ← (1 − m) · running_mean + m · μ",
     "running_var": "running_var ← (1 − m) · running_var + m · σ² · n/(n − 1)",
-    "x": "x stays what it was",
+    **{name: f"{name} stays what it was" for name in OPTIONAL},
 }
 """The canonical formula of each tensor; m is the weight of the new batch."""
 
@@ -32,6 +38,7 @@ class Expected:
 
     value: np.ndarray
     bound: np.ndarray
+    scale: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -89,24 +96,30 @@ def expect(
             batches_seen=batches_seen,
         )
         bound = forward_bound(forward, precision, d_running)
-        tensors = {"y": Expected(forward.y, bound.y)}
+        scale = forward_scale(forward)
+        tensors = {"y": Expected(forward.y, bound.y, scale["y"])}
         if step.dy is not None:
             gradients = batch_norm_backward(step.dy, forward)
             d = backward_bound(step.dy, forward, bound, gradients, precision)
+            scale |= backward_scale(step.dy, forward)
             for name in ("dx", "dgamma", "dbeta"):
-                tensors[name] = Expected(getattr(gradients, name), getattr(d, name))
+                tensors[name] = Expected(getattr(gradients, name), getattr(d, name), scale[name])
         if conventions.running_update != "on_backward" or step.dy is not None:
             running_mean, running_var = forward.running_mean, forward.running_var
             d_running = (bound.running_mean, bound.running_var)
             batches_seen += training
         wide = forward.y.dtype  # a given state is still in the layer's own
-        tensors["running_mean"] = Expected(np.asarray(running_mean, wide), d_running[0])
-        tensors["running_var"] = Expected(np.asarray(running_var, wide), d_running[1])
-        tensors["x"] = Expected(step.x.astype(forward.y.dtype), np.zeros(step.x.shape))
+        tensors["running_mean"] = Expected(
+            np.asarray(running_mean, wide), d_running[0], scale["running_mean"]
+        )
+        tensors["running_var"] = Expected(
+            np.asarray(running_var, wide), d_running[1], scale["running_var"]
+        )
+        tensors |= _inputs(layer, step)
         for name in exact:
             if name in tensors and not _rounds(name, conventions):
-                value = tensors[name].value
-                tensors[name] = Expected(value, np.zeros(np.shape(value)))
+                zero = np.zeros(np.shape(tensors[name].value))
+                tensors[name] = replace(tensors[name], bound=zero)
         expectations.append(StepExpectation(tensors))
         if number < len(answers):
             running_mean, running_var, d_running = _go_on_from(answers[number], tensors, d_running)
@@ -138,15 +151,37 @@ def relevant(conventions: Conventions, layer: Layer, steps: Sequence[Step]) -> C
     idle |= {"default_epsilon"} if layer.epsilon is not None else set()
     idle |= {"default_momentum"} if layer.momentum is not None else set()
     idle |= {"default_channel_axis"} if layer.channel_axis is not None else set()
-    idle |= {"momentum_meaning"} if layer.raw_momentum is None else set()
     idle |= {"layer_rank"} if layer.layer_rank is None else set()
     idle |= {"zero_epsilon"} if layer.epsilon else set()
     idle |= {"bare_call"} if all(step.training is not None for step in steps) else set()
     idle |= {"empty_batch"} if all(step.x.size for step in steps) else set()
+    idle |= {"initial_running_var"} if layer.running_var is not None else set()
+    idle |= {"statistics_gradient"} if all(step.dy is None for step in steps) else set()
+    plain = layer.dtype != "float64" or conventions.numbers == CANONICAL.numbers
+    idle |= {"momentum_meaning"} if layer.raw_momentum is None and plain else set()
+    idle |= {"numbers"} if layer.dtype != "float64" else set()
+    # what is rounded to half precision is so in half precision, and float32 is no loss elsewhere
+    of_double = conventions.arithmetic == "float32"
+    if layer.dtype == "float32" or of_double != (layer.dtype == "float64"):
+        idle.add("arithmetic")
+    # a float32 layer keeps its statistics in float32 whatever it promises of other dtypes
+    own_dtype = layer.dtype == "float64" and conventions.statistics_dtype != "always_float32"
+    widened = layer.dtype != "float64" and conventions.statistics_dtype == "always_float32"
+    idle |= {"statistics_dtype"} if layer.dtype == "float32" or own_dtype or widened else set()
     axis = axis_of(layer, conventions)
     if all(step.x.size > step.x.shape[axis] for step in steps):
         idle.add("single_value")
     return conventions.but(**{name: getattr(CANONICAL, name) for name in idle})
+
+
+def _inputs(layer: Layer, step: Step) -> dict[str, Expected]:
+    """Return what goes in, which a layer must leave as it is."""
+    arrays = (step.x, step.dy, layer.gamma, layer.beta, layer.running_mean, layer.running_var)
+    return {
+        name: Expected(array, np.broadcast_to(0.0, array.shape))
+        for name, array in zip(OPTIONAL, arrays, strict=True)
+        if array is not None
+    }
 
 
 def _rounds(tensor: str, conventions: Conventions) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .conventions import Conventions
+from .conventions import CANONICAL, Conventions
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,35 @@ def axis_of(layer: Layer, conventions: Conventions) -> int:
 
 
 def epsilon_of(layer: Layer, conventions: Conventions) -> float:
-    """Return epsilon: the one given, or the constructor's own."""
-    return conventions.default_epsilon if layer.epsilon is None else layer.epsilon
+    """Return epsilon as the layer holds it: the one given, or the constructor's own."""
+    number = conventions.default_epsilon if layer.epsilon is None else layer.epsilon
+    return _float32(number) if _numbers(layer, conventions) == "float32" else number
 
 
 def weight_of_batch(layer: Layer, conventions: Conventions) -> float:
     """Return the weight of the new batch: as given, as the raw number means, or by default."""
     if layer.raw_momentum is not None:
-        return conventions.weight_of_batch(layer.raw_momentum)
-    return conventions.default_momentum if layer.momentum is None else layer.momentum
+        handed = layer.raw_momentum
+        weight = conventions.weight_of_batch(handed)
+    else:
+        weight = conventions.default_momentum if layer.momentum is None else layer.momentum
+        handed = conventions.weight_of_batch(weight)  # its own inverse
+    match _numbers(layer, conventions):
+        case "float32" | "float32_momentum":
+            return conventions.weight_of_batch(_float32(handed))
+        case "float32_complement":
+            return conventions.weight_of_batch(1.0 - _float32(1.0 - handed))
+        case _:
+            return weight
+
+
+def _numbers(layer: Layer, conventions: Conventions) -> str:
+    """Return what the layer's numbers are held in; to a narrower layer float32 is no narrower."""
+    return conventions.numbers if layer.dtype == "float64" else CANONICAL.numbers
+
+
+def _float32(number: float) -> float:
+    return float(np.float32(number))
 
 
 def trains(step: Step, conventions: Conventions) -> bool:

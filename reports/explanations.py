@@ -1,11 +1,11 @@
 """What is consistent over all violating cases of a target, and which cause each violation has."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from records.file import Run
-from reports.evidence import FAILING, Row, worst_first
-from reports.text import count, plain
+from records.schema import VerdictRecord
+from reports.evidence import worst_first
+from reports.text import count
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Explanation:
     number: str
     sentence: str
     cases: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[VerdictRecord, ...]
 
     @property
     def line(self) -> str:
@@ -34,35 +34,36 @@ class Causes:
     """Says of each violation what caused it: known, consistent over its target, or diagnosed."""
 
     def __init__(self, run: Run):
-        self._of_case: dict[tuple[str, str], str] = {}
-        for record in run.explanations:
-            for case in _cases(record):
-                self._of_case[plain(record.get("target")), case] = plain(record.get("name"))
+        self._of_case = {
+            (record.target, case): record.hypothesis
+            for record in run.explanations
+            for case in record.cases
+        }
 
-    def __call__(self, row: Row) -> str:
+    def __call__(self, row: VerdictRecord) -> str:
         """Return what explains a violation, "" where nothing does."""
         if row.known:
-            return row.known
-        if row.verdict not in ("violates", "raised"):
+            return row.known.what
+        if not row.verdict.diagnosed:
             return ""
         # A fitted number differs in its last digits from case to case; the target has one.
-        consistent = self._of_case.get((row.target, row.case), "")
-        return consistent or (row.diagnosis[0] if row.diagnosis else "")
+        consistent = self._of_case.get((row.target, row.case))
+        return next((one.name for one in (consistent, *row.diagnosis) if one), "")
 
 
-def explanations_of(run: Run, rows: tuple[Row, ...]) -> tuple[Explanation, ...]:
+def explanations_of(run: Run) -> tuple[Explanation, ...]:
     """Return what explains each target, in recorded order; what nothing explains, but is known,
     is told apart from what is left."""
-    failing: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        if row.verdict in FAILING:
+    failing: dict[tuple[str, str], list[VerdictRecord]] = {}
+    for row in run.verdicts:
+        if row.verdict.failing:
             failing.setdefault((row.target, row.case), []).append(row)
     found = []
     for record in run.explanations:
-        target, name = plain(record.get("target")), plain(record.get("name"))
-        cases = {case: failing.get((target, case), []) for case in _cases(record)}
-        sentence = plain(record.get("sentence"))
-        if name:
+        target, sentence = record.target, record.sentence
+        cases = {case: failing.get((target, case), []) for case in record.cases}
+        if record.hypothesis:
+            name = record.hypothesis.name
             found.append(_explanation(target, name, "explains", "violating", sentence, cases))
             continue
         known = {case: own for case, own in cases.items() if own and all(r.known for r in own)}
@@ -76,13 +77,9 @@ def explanations_of(run: Run, rows: tuple[Row, ...]) -> tuple[Explanation, ...]:
     return tuple(found)
 
 
-def _explanation(target, name, verb, kind, sentence, cases: dict[str, list[Row]]) -> Explanation:
-    rows = worst_first([row for own in cases.values() for row in own])
-    return Explanation(
-        target, name, verb, count(len(cases), f"{kind} case"), sentence, tuple(cases), tuple(rows)
-    )
-
-
-def _cases(record: dict) -> Iterable[str]:
-    cases = record.get("cases")
-    return dict.fromkeys(map(plain, cases)) if isinstance(cases, list) else ()
+def _explanation(
+    target, name, verb, kind, sentence, cases: dict[str, list[VerdictRecord]]
+) -> Explanation:
+    rows = worst_first(row for own in cases.values() for row in own)
+    number = count(len(cases), f"{kind} case")
+    return Explanation(target, name, verb, number, sentence, tuple(cases), tuple(rows))

@@ -3,12 +3,14 @@
 import math
 from dataclasses import dataclass
 
-from records.file import VERDICTS
-from reports.evidence import Row, error_key, verdict_counts
-from reports.targets import Target
-from reports.text import log_figure, plain
+from records.file import Run
+from records.schema import VerdictRecord
+from records.verdict import Verdict
+from reports.evidence import error_key, verdict_counts
+from reports.text import log_figure
 
-LABELS = {"x": "x after the call"}
+INPUTS = ("dy", "gamma", "beta", "previous_mean", "previous_var", "x")
+LABELS = {name: f"{name} after the call" for name in INPUTS}
 """Tensors that an adapter may leave out, and what the figures call them."""
 
 
@@ -16,7 +18,7 @@ LABELS = {"x": "x after the call"}
 class StripRow:
     """One verdict and how often each target reached it."""
 
-    verdict: str
+    verdict: Verdict
     counts: tuple[int, ...]
 
 
@@ -50,40 +52,33 @@ class HeatRow:
         return LABELS.get(self.tensor, "")
 
 
-def strip_of(rows: tuple[Row, ...], targets: tuple[Target, ...]) -> tuple[StripRow, ...]:
-    """Count the verdicts of each target."""
-    per_target = {
-        target.name: verdict_counts(row for row in rows if row.target == target.name)
-        for target in targets
-    }
-    names = dict.fromkeys([*VERDICTS, *verdict_counts(rows)])
-    return tuple(
-        StripRow(name, tuple(per_target[target.name].get(name, 0) for target in targets))
-        for name in names
-    )
+def strip_of(run: Run) -> tuple[StripRow, ...]:
+    """Count the verdicts of each target, the plainest first."""
+    rows: dict[str, list[VerdictRecord]] = {target.target: [] for target in run.targets}
+    for row in run.verdicts:
+        rows[row.target].append(row)
+    counts = [verdict_counts(own) for own in rows.values()]
+    return tuple(StripRow(verdict, tuple(own[verdict] for own in counts)) for verdict in Verdict)
 
 
-def heat_of(rows: tuple[Row, ...], targets: tuple[Target, ...], tensors) -> tuple[HeatRow, ...]:
+def heat_of(run: Run) -> tuple[HeatRow, ...]:
     """Return the worst error/bound of each tensor of each target.
 
     A tensor that adapters may leave out has a row where one reports it, the last.
     """
     errors: dict[tuple[str, str], list[float]] = {}
-    for row in rows:
-        if row.error is not None:
-            errors.setdefault((row.tensor, row.target), []).append(row.error)
-    tensors = tensors if isinstance(tensors, list) else []
-    names = dict.fromkeys([*map(plain, tensors), *(tensor for tensor, _ in errors)])
-    for name in LABELS.keys() & names.keys():
+    for row in run.verdicts:
+        if row.error_over_bound is not None:
+            errors.setdefault((row.tensor, row.target), []).append(row.error_over_bound)
+    names = dict.fromkeys([*run.header.tensors, *(tensor for tensor, _ in errors)])
+    for name in [name for name in LABELS if name in names]:
         del names[name]
         if any(tensor == name for tensor, _ in errors):
             names[name] = None
+    targets = [target.target for target in run.targets]
     return tuple(
         HeatRow(
-            name,
-            tuple(
-                _heat_cell(target.name, errors.get((name, target.name), [])) for target in targets
-            ),
+            name, tuple(_heat_cell(target, errors.get((name, target), [])) for target in targets)
         )
         for name in names
     )

@@ -2,15 +2,18 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from records.file import VERDICTS, Run
-from reports.evidence import FAILING, Row, assigned, error_key, worst_first
+from records.file import Run
+from records.hypothesis import named
+from records.schema import Known, VerdictRecord
+from records.verdict import Verdict
+from reports.evidence import cases_of, error_key, worst_first
 from reports.explanations import Causes
 from reports.matrix import Matrix
-from reports.measured import Measured, assumed
-from reports.targets import broken_as
-from reports.text import count, cut, figure, listed, plain
+from reports.measured import MeasuredView
+from reports.text import count, cut, figure, listed, option_name
 
 TENSOR_GROUPS = {
     "y": "y",
@@ -20,31 +23,8 @@ TENSOR_GROUPS = {
     "running_mean": "running statistics",
     "running_var": "running statistics",
 }
-UNREPORTED = "not reported"
-KINDS = (
-    "broken adapter",
-    "crashed",
-    "timed out",
-    "not run",
-    "violates",
-    "raised",
-    "mismatch",
-    "unavailable",
-)
-"""The kinds of finding, the gravest first."""
-
-NOT_JUDGED = {
-    "broken adapter": "The adapter does not work, so this target was not judged.",
-    "unavailable": "This target is not to be had on the machine of the run; it was not judged.",
-}
-
-SENTENCES = {
-    "raised": "An error was raised in {where} where an answer was due",
-    "crashed": "The process died in {where}",
-    "timed out": "No answer came in time in {where}",
-    "not run": "The target was given up before {where}, so nothing is known of it there",
-    "broken adapter": "The adapter’s answer could not be judged in {where}",
-}
+MISMATCH, MISMATCH_GLYPH = "mismatch", "◯"
+"""The kind of a finding that is no verdict: a measurement against a declaration."""
 
 _NUMBER = re.compile(r"0x[0-9a-f.p+-]+|\d+")
 
@@ -53,109 +33,116 @@ _NUMBER = re.compile(r"0x[0-9a-f.p+-]+|\d+")
 class Finding:
     """One thing to explain or mend: a sentence, and the verdict lines behind it, worst first.
 
-    `quote` is the message of the worst verdict. `field` names the convention of a mismatch and
-    is "" for every other kind. `known` says why a violation is expected, and `upstream` where it
-    is reported; both are "" where nobody knows yet. `assumed` marks a mismatch with an option that
-    nobody declares.
+    `kind` is a verdict, or None for a mismatch; `field` names the convention of one and is "" for
+    every verdict. `quote` is the message of the worst verdict. `assumed` marks a mismatch with an
+    option that nobody declares.
     """
 
-    kind: str
+    kind: Verdict | None
     target: str
     sentence: str
     quote: str
-    error: float | None
-    cases: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[VerdictRecord, ...] = ()
+    known: Known | None = None
     field: str = ""
-    known: str = ""
-    upstream: str = ""
     assumed: bool = False
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        return cases_of(self.rows)
+
+    @property
+    def error(self) -> float | None:
+        """The worst error over bound."""
+        return self.rows[0].error_over_bound if self.rows else None
+
+    @property
+    def word(self) -> str:
+        return self.kind or MISMATCH
+
+    @property
+    def glyph(self) -> str:
+        return self.kind.glyph if self.kind else MISMATCH_GLYPH
+
+    @property
+    def label(self) -> str:
+        """What it is called in the list of findings."""
+        return self.kind or f"measured ≠ {'assumed' if self.assumed else 'declared'}"
 
     @property
     def unreported(self) -> bool:
         """Whether it is known, but not to those who could mend it."""
-        return self.upstream.startswith(UNREPORTED)
+        return bool(self.known and not self.known.reported)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Verdicts of one target that one declared convention explains."""
+    """Verdicts of one target that one declared convention explains, or a few together."""
 
     target: str
     convention: str
     meaning: str
     sources: tuple[str, ...]
-    cases: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[VerdictRecord, ...]
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        return cases_of(self.rows)
 
 
-def findings_of(run: Run, rows: tuple[Row, ...], matrix: Matrix) -> tuple[Finding, ...]:
+def findings_of(run: Run, matrix: Matrix) -> tuple[Finding, ...]:
     """Return what went wrong, grouped by target and cause, worst first.
 
     What has no cause is grouped by tensor, or by its message where there is none.
     """
     causes = Causes(run)
-    groups: dict[tuple, list[Row]] = {}
-    for row in rows:
-        if row.verdict in FAILING or row.verdict not in VERDICTS:
+    broken = {target.target: target.broken for target in run.targets if target.broken}
+    groups: dict[tuple, list[VerdictRecord]] = {}
+    for row in run.verdicts:
+        whole = broken.get(row.target)
+        if row.verdict.failing and not (whole and whole.ended is row.verdict):
             groups.setdefault(_group(row, causes(row)), []).append(row)
-    broken = {
-        plain(target.get("target")): (broken_as(target), plain(target["broken"].get("message")))
-        for target in run.targets
-        if broken_as(target)
-    }
-    found = []
-    for (kind, target, *_), group in groups.items():
-        if target not in broken or kind != broken[target][0]:
-            found.append(_finding(kind, target, worst_first(group), causes))
-    for target, (kind, message) in broken.items():
-        behind = [row for row in rows if (row.target, row.verdict) == (target, kind)]
-        sentence = NOT_JUDGED.get(kind, NOT_JUDGED["broken adapter"])
-        found.append(_make(kind, target, sentence, message, behind))
+    found = [_finding(worst_first(group), causes) for group in groups.values()]
+    for name, whole in broken.items():
+        behind = [row for row in run.verdicts if (row.target, row.verdict) == (name, whole.ended)]
+        sentence = whole.ended.of_target or f"This target was not judged: {whole.ended.meaning}."
+        found.append(_make(whole.ended, name, sentence, whole.message, behind))
     found += _mismatches(matrix)
     return tuple(sorted(found, key=_gravity, reverse=True))
 
 
-def differences_of(rows: tuple[Row, ...], matrix: Matrix) -> tuple[Difference, ...]:
+def differences_of(run: Run, matrix: Matrix) -> tuple[Difference, ...]:
     """Return the explained differences by target and convention, the most frequent first."""
-    groups: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        if row.verdict == "differs":
-            groups.setdefault((row.target, row.convention), []).append(row)
-    targets = list(dict.fromkeys(cell.target for row in matrix.rows[:1] for cell in row.cells))
-    order = {target: at for at, target in enumerate(targets)}
+    groups: dict[tuple, list[VerdictRecord]] = {}
+    for row in run.verdicts:
+        if row.verdict is Verdict.DIFFERS:
+            groups.setdefault((row.target, row.differs_by), []).append(row)
+    order = {target.target: at for at, target in enumerate(run.targets)}
     about = {row.field: row for row in matrix.rows}
     differences = []
-    for (target, convention), group in groups.items():
-        named = assigned(convention)
+    for (target, differs_by), group in groups.items():
+        named_options = [(field, option_name(option)) for field, option in differs_by]
         meanings = [
-            f"{about[name].question} {dict(about[name].options).get(option, option)}"
-            for name, option in named
-            if name in about
+            f"{about[field].question} {dict(about[field].options).get(option, option)}"
+            for field, option in named_options
+            if field in about
         ]
-        fields = {name for name, _ in named}
-        sources = dict.fromkeys(
-            item.source
-            for row in group
-            for item in row.used
-            if item.field in fields and item.source
-        )
+        declared = (one for row in group for one in row.conventions)
+        fields = dict(differs_by)
+        sources = dict.fromkeys(one.source for one in declared if one.field in fields)
         differences.append(
             Difference(
                 target,
-                convention,
+                named(differs_by),
                 "; ".join(meanings),
-                tuple(sources),
-                _cases(group),
+                tuple(filter(None, sources)),
                 tuple(worst_first(group)),
             )
         )
-    return tuple(
-        sorted(differences, key=lambda item: (order.get(item.target, 99), -len(item.rows)))
-    )
+    return tuple(sorted(differences, key=lambda item: (order[item.target], -len(item.rows))))
 
 
-def _group(row: Row, cause: str) -> tuple:
+def _group(row: VerdictRecord, cause: str) -> tuple:
     """What findings are grouped by; numbers in a message are no cause of their own."""
     if cause:
         return row.verdict, row.target, "cause", cause
@@ -164,68 +151,53 @@ def _group(row: Row, cause: str) -> tuple:
     return row.verdict, row.target, "message", _NUMBER.sub("#", _quote(row))
 
 
-def _finding(kind: str, target: str, group: list[Row], causes: Causes) -> Finding:
+def _finding(group: list[VerdictRecord], causes: Causes) -> Finding:
     worst = group[0]
-    where = count(len(_cases(group)), "case")
-    if kind == "violates":
-        what = _violation(group, where)
-    elif kind in SENTENCES:
-        what = SENTENCES[kind].format(where=where)
-    else:
-        what = f"The verdict “{kind}” was reached in {where}"
-    why = _why(worst, causes(worst))
-    if kind == "violates":
-        why = why or "; no convention, number or known fault explains it"
-    return _make(kind, target, f"{what}{why}.", _quote(worst), group)
-
-
-def _violation(group: list[Row], where: str) -> str:
-    worst = group[0]
+    kind, where = worst.verdict, count(len(cases_of(group)), "case")
     tensors = list(dict.fromkeys(row.tensor for row in group if row.tensor))
-    if not tensors:
-        return f"The layer did not do what its target declares in {where}"
+    if kind is Verdict.VIOLATES and tensors:
+        what = _violation(tensors, worst.error_over_bound, where)
+    else:
+        general = f"The verdict “{kind}” was reached in {where}"
+        what = kind.finding.format(where=where) or general
+    why = _why(worst, causes(worst))
+    if kind is Verdict.VIOLATES:
+        why = why or "; no convention, number or known fault explains it"
+    return _make(kind, worst.target, f"{what}{why}.", _quote(worst), group)
+
+
+def _violation(tensors: list[str], error: float | None, where: str) -> str:
     verb = "leaves its" if len(tensors) == 1 else "leave their"
-    far = "" if worst.error is None else f", at worst {figure(worst.error)} × bound"
-    if worst.error is not None and math.isnan(worst.error):
+    far = "" if error is None else f", at worst {figure(error)} × bound"
+    if error is not None and math.isnan(error):
         far = ", with NaN as the error"
     return f"{listed(tensors)} {verb} bound in {where}{far}"
 
 
-def _why(row: Row, cause: str) -> str:
+def _why(row: VerdictRecord, cause: str) -> str:
     if row.known:
-        return _known(row.known, row.upstream)
+        return _known(row.known)
     return f"; explained by {cause}" if cause else ""
 
 
-def known_text(what: str, upstream: str) -> str:
+def known_text(known: Known | None) -> str:
     """Return what is known, with the place where it is reported."""
-    what = what.rstrip(".")
-    return f"{what} ({upstream})" if upstream else what
+    return f"{known.what.rstrip('.')} ({known.upstream})" if known else ""
 
 
-def _known(what: str, upstream: str) -> str:
+def _known(known: Known) -> str:
     """Return what is known; that nobody reported it is said once, above the findings."""
-    return f"; known: {known_text(what, '' if upstream.startswith(UNREPORTED) else upstream)}"
+    return f"; known: {known_text(known) if known.reported else known.what.rstrip('.')}"
 
 
-def _make(kind: str, target: str, sentence: str, quote: str, group: list[Row]) -> Finding:
-    worst = group[0] if group else None
-    return Finding(
-        kind=kind,
-        target=target,
-        sentence=sentence,
-        quote=cut(quote, 300),
-        error=worst.error if worst else None,
-        cases=_cases(group),
-        rows=tuple(group),
-        known=worst.known if worst else "",
-        upstream=worst.upstream if worst else "",
-    )
+def _make(kind, target: str, sentence: str, quote: str, group: Sequence[VerdictRecord]) -> Finding:
+    known = group[0].known if group else None
+    return Finding(kind, target, sentence, cut(quote, 300), tuple(group), known)
 
 
 def _mismatches(matrix: Matrix) -> list[Finding]:
     """Return a finding for each option measured against a declaration, whatever the dtypes."""
-    groups: dict[tuple, list[Measured]] = {}
+    groups: dict[tuple, list[MeasuredView]] = {}
     for row in matrix.rows:
         for cell in row.cells:
             for item in filter(lambda item: item.mismatch, cell.measured):
@@ -234,36 +206,30 @@ def _mismatches(matrix: Matrix) -> list[Finding]:
     return [_mismatch(field, target, group) for (field, target, *_), group in groups.items()]
 
 
-def _mismatch(field: str, target: str, group: list[Measured]) -> Finding:
+def _mismatch(field: str, target: str, group: list[MeasuredView]) -> Finding:
     first = group[0]
-    dtypes = list(dict.fromkeys(item.dtype for item in group if item.dtype))
-    where = f" in {listed(dtypes)}" if dtypes else ""
-    why = _known(first.known, first.upstream) if first.known else ""
-    promise = f"{first.promise}, " if assumed(first.source) else f"declared {first.declared} and "
+    dtypes = list(dict.fromkeys(item.dtype for item in group))
+    where = f" in {listed(dtypes)}"
+    why = _known(first.known) if first.known else ""
+    promise = f"{first.promise}, " if first.assumed else f"declared {first.declared} and "
+    measured = f"measured {first.option}" if first.decided else "excluded by the probes"
     return Finding(
-        kind="mismatch",
+        kind=None,
         target=target,
-        sentence=f"{field} is {promise}measured {first.option}{where}{why}.",
-        quote=cut(first.evidence, 300),
-        error=None,
-        cases=(),
-        rows=(),
-        field=field,
+        sentence=f"{field} is {promise}{measured}{where}{why}.",
+        quote=cut(first.record.evidence, 300),
         known=first.known,
-        upstream=first.upstream,
-        assumed=assumed(first.source),
+        field=field,
+        assumed=first.assumed,
     )
 
 
-def _quote(row: Row) -> str:
+def _quote(row: VerdictRecord) -> str:
     """Return the message without the target and case in front, which the page shows anyway."""
-    return row.happened.removeprefix(f"{row.target} {row.case}: ")
-
-
-def _cases(group: list[Row]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(row.case for row in group))
+    return row.message.removeprefix(f"{row.target} {row.case}: ")
 
 
 def _gravity(finding: Finding) -> tuple:
-    kind = KINDS.index(finding.kind) if finding.kind in KINDS else -1
-    return -kind, not finding.known, error_key(finding.error), len(finding.rows)
+    """Failing verdicts are graver than a mismatch, and that than all others."""
+    kind = (1, 0) if finding.kind is None else (2 * finding.kind.failing, finding.kind.gravity)
+    return kind, not finding.known, error_key(finding.error), len(finding.rows)

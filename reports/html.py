@@ -10,8 +10,9 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from records.file import Run, read_runs
-from reports.payload import GLYPHS, Links, embeddable, payload
+from records.file import Run
+from records.together import read_runs
+from reports.payload import Links, embeddable, payload
 from reports.summary import Summary, summarize
 from reports.text import cut, figure
 
@@ -43,7 +44,6 @@ def render_summary(summary: Summary) -> str:
     return environment.get_template("index.html.j2").render(
         summary=summary,
         link=links,
-        glyphs=GLYPHS,
         policy=policy(style, script),
         style=Markup(style),
         script=Markup(script),
@@ -56,8 +56,12 @@ def write(directory: Path, *others: Path, output: Path | None = None) -> Path:
 
     The page is `index.html` in `output`, or else in the first directory. Raises RecordsError.
     """
-    page = render(read_runs(map(Path, (directory, *others))))
-    directory = Path(output or directory)
+    return write_page(read_runs((directory, *others)), Path(output or directory))
+
+
+def write_page(run: Run, directory: Path) -> Path:
+    """Write the page of a run into a directory, which is made where it is missing."""
+    page = render(run)
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / PAGE_NAME
     handle, name = tempfile.mkstemp(prefix=".index-", suffix=".html", dir=directory)

@@ -1,21 +1,20 @@
 """The convention matrix: what each target does, measured or declared, and where they part."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from records.file import Run
-from reports.evidence import Row, declared, option_name
-from reports.measured import (
+from records.schema import (
     UNDETERMINED,
-    Measured,
-    assumed,
-    differing,
-    measured_of,
-    promise,
-    shown_of,
-    typeset,
+    ConventionMeaning,
+    Declared,
+    TargetRecord,
+    VerdictRecord,
 )
-from reports.text import mapping, option_text, plain
+from reports.evidence import fields_of
+from reports.measured import MeasuredView, differing, promise, shown_of, typeset
+from reports.text import option_name, option_text
 
 GROUPS = {
     "values": "what the tensors are",
@@ -44,24 +43,25 @@ class Cell:
     origin: str
     declared: str
     source: str
+    assumed: bool = False
     outlier: bool = False
     mismatch: bool = False
     side: int = 0
     reason: str = ""
-    measured: tuple[Measured, ...] = ()
-    differing: tuple[Measured, ...] = ()
+    measured: tuple[MeasuredView, ...] = ()
+    differing: tuple[MeasuredView, ...] = ()
     confirmed: tuple[str, ...] = ()
 
     @property
     def vote(self) -> str:
         """The option that counts for a majority: none where the probes cannot decide."""
-        return "" if self.origin == "undetermined" else self.option
+        return "" if self.origin == UNDETERMINED else self.option
 
     @property
     def promise(self) -> str:
         """The declared option, or the one that the suite assumes, in words."""
-        if assumed(self.source):
-            return promise(self.declared, self.source)
+        if self.assumed:
+            return promise(self.declared, assumed=True)
         return f"declared: {typeset(self.declared)}"
 
     @property
@@ -140,21 +140,32 @@ class Matrix:
         return (*(row for group in self.parted for row in group.rows), *self.agreed)
 
 
-def matrix_of(run: Run, rows: tuple[Row, ...]) -> Matrix:
+def matrix_of(run: Run) -> Matrix:
     """Return the convention matrix of a run."""
-    known = mapping(run.header.get("conventions"))
-    measured: dict[tuple[str, str], list[dict]] = {}
+    measured: dict[tuple[str, str], list[MeasuredView]] = {}
     for record in run.measured:
-        key = plain(record.get("field")), plain(record.get("target"))
-        measured.setdefault(key, []).append(record)
-    confirmed = _confirmed(rows)
-    fields = list(known)
-    for target in run.targets:
-        fields += [name for name in mapping(target.get("conventions")) if name not in fields]
-    fields += [name for name, _ in measured if name not in fields]
+        measured.setdefault((record.field, record.target), []).append(MeasuredView(record))
+    declared = {
+        (one.field, target.target): one for target in run.targets for one in target.conventions
+    }
+    known = run.header.conventions
+    fields = dict.fromkeys([*known, *(name for name, _ in (*declared, *measured))])
+    confirmed = _confirmed(run.verdicts)
     matrix = [
-        _matrix_row(name, mapping(known.get(name)), run.targets, measured, confirmed)
-        for name in dict.fromkeys(fields)
+        _matrix_row(
+            name,
+            known.get(name) or ConventionMeaning(question=name, changes="", canonical=""),
+            [
+                _Facts(
+                    target,
+                    declared.get((name, target.target)),
+                    tuple(measured.get((name, target.target), ())),
+                    tuple(confirmed.get((name, target.target), ())),
+                )
+                for target in run.targets
+            ],
+        )
+        for name in fields
     ]
     changes = dict.fromkeys([*GROUPS, *(row.changes for row in matrix)])
     parted = (
@@ -177,37 +188,41 @@ def majority_of(options: list[str]) -> str:
     return option if votes > len(options) / 2 else ""
 
 
+@dataclass(frozen=True)
+class _Facts:
+    """What is recorded of one convention of one target."""
+
+    target: TargetRecord
+    declared: Declared | None
+    measured: tuple[MeasuredView, ...]
+    confirmed: tuple[str, ...]
+
+
 def _sides(votes: list[str]) -> dict[str, int]:
     """Number the options, the most shared first: the style tints four of them apart."""
     return {option: at for at, (option, _) in enumerate(Counter(votes).most_common(), 1)}
 
 
-def _confirmed(rows: tuple[Row, ...]) -> dict[tuple[str, str], dict[str, None]]:
+def _confirmed(rows: Iterable[VerdictRecord]) -> dict[tuple[str, str], dict[str, None]]:
     found: dict[tuple[str, str], dict[str, None]] = {}
     for row in rows:
-        if row.verdict in ("conforms", "differs"):
-            for name in row.fields:
+        if row.verdict.sound:
+            for name in fields_of(row):
                 found.setdefault((name, row.target), {})[row.case] = None
     return found
 
 
-def _matrix_row(name: str, about: dict, targets, measured, confirmed) -> MatrixRow:
-    meanings = mapping(about.get("options"))
-    options = tuple((option_name(option), plain(text)) for option, text in meanings.items())
-    canonical = option_name(about.get("canonical"))
-    cells = []
-    for target in targets:
-        key = name, plain(target.get("target"))
-        cells.append(_cell(key, target, canonical, dict(options), measured.get(key, ()), confirmed))
+def _matrix_row(name: str, about: ConventionMeaning, facts: list[_Facts]) -> MatrixRow:
+    cells = [_cell(about, one) for one in facts]
     votes = [cell.vote for cell in cells if cell.vote]
     majority = majority_of(votes)
     sides = _sides(votes) if len(votes) > 2 and not majority else {}
     return MatrixRow(
         name,
-        plain(about.get("question")) or name,
-        plain(about.get("changes")),
-        canonical,
-        options,
+        about.question,
+        about.changes,
+        option_name(about.canonical),
+        tuple(about.options.items()),
         majority,
         tuple(
             replace(
@@ -220,36 +235,32 @@ def _matrix_row(name: str, about: dict, targets, measured, confirmed) -> MatrixR
     )
 
 
-def _cell(key, target: dict, canonical: str, meanings: dict, records, confirmed) -> Cell:
-    name, target_name = key
-    own = mapping(target.get("conventions")).get(name)
-    if own is not None:
-        promised, source = declared(own)
-        origin = "declared"
-    elif target.get("broken"):
-        promised, source, origin = "", "", ""
-    else:
-        promised, source = canonical, "the adapter declares nothing else"
-        origin = "canonical" if canonical else ""
-    option, mismatch, reason = promised, False, ""
-    measured = measured_of(records, promised, source)
-    shown = shown_of(measured)
+def _cell(about: ConventionMeaning, facts: _Facts) -> Cell:
+    shown = shown_of(facts.measured)
+    reason = ""
     if shown:
-        option, mismatch = shown.option, shown.mismatch
-        origin = "measured"
-        promised, source = shown.declared, shown.source
-        if option == UNDETERMINED:
-            origin, reason = UNDETERMINED, shown.evidence or "the record gives no reason"
+        origin = "measured" if shown.decided else UNDETERMINED
+        option, promised, source = shown.option, shown.declared, shown.source
+        reason = "" if shown.decided else shown.record.evidence or "the record gives no reason"
+    elif facts.declared:
+        origin, source = "declared", facts.declared.source
+        option = promised = option_name(facts.declared.option)
+    elif facts.target.broken:
+        origin = option = promised = source = ""
+    else:
+        option = promised = option_name(about.canonical)
+        origin, source = "canonical" if option else "", "the adapter declares nothing else"
     return Cell(
-        target=target_name,
+        target=facts.target.target,
         option=option,
-        text=option_text(meanings.get(option, "")) or typeset(option),
+        text=option_text(about.options.get(option, "")) or typeset(option),
         origin=origin,
         declared=promised,
         source=source,
-        mismatch=mismatch,
+        assumed=bool(shown and shown.assumed),
+        mismatch=bool(shown and shown.mismatch),
         reason=reason,
-        measured=measured,
-        differing=differing(measured, shown),
-        confirmed=tuple(confirmed.get(key, ())),
+        measured=facts.measured,
+        differing=differing(facts.measured, shown),
+        confirmed=facts.confirmed,
     )

@@ -1,34 +1,24 @@
 """The evidence as compact JSON for the page's script, within a size that opens fast."""
 
 import json
-import math
 import shlex
 from urllib.parse import quote
 
 from records.file import FILE_NAME
-from reports.evidence import SEVERITY, Row, error_key, gravest, worst_first
-from reports.findings import known_text
-from reports.measured import Measured, assumed
+from records.schema import VerdictRecord
+from records.verdict import Verdict
+from reports.evidence import error_key, worst_first
+from reports.findings import MISMATCH, MISMATCH_GLYPH, known_text
+from reports.matrix import MatrixRow
+from reports.measured import MeasuredView
 from reports.summary import Summary
-from reports.text import figure
+from reports.text import fact, figure, option_name
 
 LARGEST = 11_000_000
 """Characters of JSON that the page carries at most; details of the plainest verdicts go first."""
 
 LONGEST_KEY = 120
-GLYPHS = {
-    "conforms": "✓",
-    "differs": "≠",
-    "violates": "✗",
-    "raised": "!",
-    "declined": "∅",
-    "crashed": "†",
-    "timed out": "…",
-    "broken adapter": "⊘",
-    "not run": "□",
-    "unavailable": "–",
-    "mismatch": "◯",
-}
+GLYPHS = {verdict.value: verdict.glyph for verdict in Verdict} | {MISMATCH: MISMATCH_GLYPH}
 
 
 class Links:
@@ -40,7 +30,7 @@ class Links:
             "case": _keys(cases),
             "target": _keys(target.name for target in summary.targets),
             "tensor": _keys(dict.fromkeys(row.tensor for row in summary.rows)),
-            "verdict": _keys(row.verdict for row in summary.strip),
+            "verdict": _keys(Verdict),
             "field": _keys(row.field for row in summary.matrix.rows),
         }
 
@@ -53,15 +43,24 @@ class Links:
 def payload(summary: Summary, links: Links, largest: int = LARGEST) -> dict:
     """Return the data behind every view. Rows are sorted worst first; figures are typeset."""
     rows = worst_first(summary.rows)
-    place = {row.position: at for at, row in enumerate(rows)}
+    # Two lines may say the same: a verdict is told from the others by its identity.
+    position = {id(row): at for at, row in enumerate(summary.rows)}
+    place = {id(row): at for at, row in enumerate(rows)}
     index = {kind: {name: at for at, name in enumerate(keys)} for kind, keys in links.keys.items()}
-    texts, used = _Table(), _Table()
+    texts, used, choices = _Table(), _Table(), _Table()
     details, left_out = _details(rows, texts, largest)
-    cases = {page.case.id: page.case for page in summary.evidence}
+    formulas, cases = summary.formulas, {page.case.id: page.case for page in summary.evidence}
+
+    def places(some):
+        return [place[id(row)] for row in some]
+
     return {
         "file": FILE_NAME,
         "glyphs": GLYPHS,
-        "verdicts": [[links.keys["verdict"][name], name] for name in index["verdict"]],
+        "verdicts": [
+            [links.keys["verdict"][verdict], verdict, verdict.sound, verdict is Verdict.CONFORMS]
+            for verdict in Verdict
+        ],
         "tensors": [[key, name] for name, key in links.keys["tensor"].items()],
         "targets": [
             {
@@ -69,7 +68,7 @@ def payload(summary: Summary, links: Links, largest: int = LARGEST) -> dict:
                 "name": target.name,
                 "facts": target.facts,
                 "broken": target.broken,
-                "ended": target.ended,
+                "ended": target.ended or "",
                 "command": target.command,
             }
             for target in summary.targets
@@ -84,7 +83,14 @@ def payload(summary: Summary, links: Links, largest: int = LARGEST) -> dict:
             }
             for name, key in links.keys["case"].items()
         ],
-        "gravest": _gravest(summary, index),
+        "gravest": [
+            [
+                index["case"][page.case.id],
+                index["target"][page.target],
+                index["verdict"][page.verdict],
+            ]
+            for page in summary.evidence
+        ],
         "rows": [
             [
                 index["case"][row.case],
@@ -92,31 +98,32 @@ def payload(summary: Summary, links: Links, largest: int = LARGEST) -> dict:
                 index["tensor"][row.tensor],
                 row.step,
                 index["verdict"][row.verdict],
-                figure(row.error),
+                figure(row.error_over_bound),
                 figure(row.max_ulp),
-                used.place(tuple((u.field, u.option, texts.place(u.source)) for u in row.used)),
-                texts.place(row.convention),
-                texts.place(row.formula),
-                row.position,
-                details.get(row.position, 0),
+                used.place(
+                    tuple(
+                        (one.field, option_name(one.option), texts.place(one.source))
+                        for one in row.conventions
+                    )
+                ),
+                choices.place(tuple((field, str(option)) for field, option in row.differs_by)),
+                texts.place(formulas.get(row.tensor, "")),
+                position[id(row)],
+                details.get(id(row), 0),
             ]
             for row in rows
         ],
         "conventions": [_convention(row, links) for row in summary.matrix.rows],
         "explanations": [
-            {
-                "line": item.line,
-                "sentence": item.sentence,
-                "rows": [place[r.position] for r in item.rows],
-            }
+            {"line": item.line, "sentence": item.sentence, "rows": places(item.rows)}
             for item in summary.explanations
         ],
         "findings": [
             {
-                "kind": item.kind,
+                "kind": item.word,
                 "target": index["target"].get(item.target, -1),
                 "sentence": item.sentence,
-                "rows": [place[row.position] for row in item.rows],
+                "rows": places(item.rows),
             }
             for item in summary.findings
         ],
@@ -125,11 +132,12 @@ def payload(summary: Summary, links: Links, largest: int = LARGEST) -> dict:
                 "target": index["target"].get(item.target, -1),
                 "convention": item.convention,
                 "meaning": item.meaning,
-                "rows": [place[row.position] for row in item.rows],
+                "rows": places(item.rows),
             }
             for item in summary.differences
         ],
         "used": used.items,
+        "choices": choices.items,
         "texts": texts.items,
         "leftOut": left_out,
     }
@@ -164,51 +172,41 @@ def _keys(names) -> dict[str, str]:
     }
 
 
-def _details(rows: list[Row], texts: _Table, largest: int) -> tuple[dict[int, list], int]:
-    """Return the full details of all but the conforming rows, the gravest first, while they fit."""
+def _details(rows: list[VerdictRecord], texts: _Table, largest: int) -> tuple[dict[int, list], int]:
+    """Return the full details of all but the conforming rows, by the identity of each, and how many
+    were left out: the gravest come first, while they fit."""
     wanted = sorted(
-        (row for row in rows if row.verdict != "conforms"),
-        key=lambda row: (row.verdict == "differs", [-part for part in _rank(row)]),
+        (row for row in rows if row.verdict is not Verdict.CONFORMS), key=_rank, reverse=True
     )
     details: dict[int, list] = {}
     size = 0
     for at, row in enumerate(wanted):
-        worst = row.worst
-        told = (row.told, row.known, row.upstream, row.log)
+        known = row.known
+        told = (
+            row.explained,
+            known.what if known else "",
+            known.upstream if known else "",
+            row.log,
+        )
+        diagnosis = [one.name for one in row.diagnosis]
         detail: list = [texts.place(text) for text in told]
-        detail.append([texts.place(text) for text in row.diagnosis])
-        if worst:
-            values = (worst.observed, worst.expected, worst.canonical, worst.bound)
-            detail += [
-                worst.index,
-                *(part for value in values for part in (value.decimal, value.hex)),
-            ]
-        size += sum(map(len, (*told, *row.diagnosis))) + sum(len(str(part)) + 4 for part in detail)
+        detail.append([texts.place(text) for text in diagnosis])
+        if row.worst:
+            detail.append(fact(row.worst.index))
+            for name in ("observed", "expected", "canonical", "bound"):
+                detail += [fact(getattr(row.worst, name)), getattr(row.worst, f"{name}_hex")]
+        size += sum(map(len, (*told, *diagnosis))) + sum(len(str(part)) + 4 for part in detail)
         if size > largest:
             return details, len(wanted) - at
-        details[row.position] = detail
+        details[id(row)] = detail
     return details, 0
 
 
-def _rank(row: Row) -> tuple[float, float]:
-    severity = SEVERITY.index(row.verdict) if row.verdict in SEVERITY else len(SEVERITY)
-    kind, error = error_key(row.error)
-    return severity, kind * 1e6 + (math.log10(error) if error else 0.0)
+def _rank(row: VerdictRecord) -> tuple[int, tuple[int, float]]:
+    return row.verdict.gravity, error_key(row.error_over_bound)
 
 
-def _gravest(summary: Summary, index: dict) -> list[list[int]]:
-    """Return [case, target, gravest verdict] of every pair that was judged."""
-    return [
-        [
-            index["case"][page.case.id],
-            index["target"][page.target],
-            index["verdict"][gravest(row.verdict for row in page.rows)],
-        ]
-        for page in summary.evidence
-    ]
-
-
-def _convention(row, links: Links) -> dict:
+def _convention(row: MatrixRow, links: Links) -> dict:
     return {
         "key": links.keys["field"][row.field],
         "field": row.field,
@@ -223,7 +221,7 @@ def _convention(row, links: Links) -> dict:
                 "origin": cell.origin,
                 "declared": cell.declared,
                 "source": cell.source,
-                "assumed": assumed(cell.source),
+                "assumed": cell.assumed,
                 "outlier": cell.outlier,
                 "mismatch": cell.mismatch,
                 "reason": cell.reason,
@@ -234,16 +232,16 @@ def _convention(row, links: Links) -> dict:
     }
 
 
-def _measurement(item: Measured) -> dict:
+def _measurement(item: MeasuredView) -> dict:
     return {
         "dtype": item.dtype,
         "option": item.option,
         "declared": item.declared if item.mismatch else "",
-        "assumed": assumed(item.source),
+        "assumed": item.assumed,
         "facts": [
-            ("probe", item.probe),
-            ("evidence", item.evidence),
-            ("known", known_text(item.known, item.upstream)),
+            ("probe", item.record.probe),
+            ("evidence", item.record.evidence),
+            ("known", known_text(item.known)),
         ],
         "excluded": item.excluded,
     }

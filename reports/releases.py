@@ -1,16 +1,17 @@
 """What changed from one version of an implementation to the next: conventions, and verdicts."""
 
 import itertools
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
 
 from records.file import Run
-from reports.evidence import Row, gravest, option_name
-from reports.measured import UNDETERMINED
-from reports.text import count, mapping, plain
+from records.schema import MeasuredRecord, TargetRecord, VerdictRecord
+from records.verdict import Verdict
+from reports.evidence import gravest
+from reports.targets import place_of
+from reports.text import count, option_name
 
 ABSENT = "no answer"
 
@@ -60,32 +61,27 @@ class Release:
         return f"{self.implementation} {self.before} → {self.after} ({self.place})"
 
 
-def releases_of(run: Run, rows: tuple[Row, ...]) -> tuple[Release, ...]:
+def releases_of(run: Run) -> tuple[Release, ...]:
     """Return every step from a version to the next that the run has, oldest first.
 
     A version that two targets have is told of the first.
     """
-    series: dict[tuple[str, str], dict[str, dict]] = {}
+    series: dict[tuple[str, str], dict[str, TargetRecord]] = {}
     for target in run.targets:
-        version = plain(target.get("version"))
-        if version and not target.get("broken"):
-            name = re.split(r"[^A-Za-z0-9_-]", plain(target.get("implementation")), maxsplit=1)[0]
-            place = " · ".join(
-                filter(None, (plain(target.get("device")), plain(target.get("mode"))))
-            )
-            series.setdefault((name, place), {}).setdefault(version, target)
-    verdicts = _verdicts(rows)
+        if target.version and not target.broken:
+            versions = series.setdefault((target.name, place_of(target)), {})
+            versions.setdefault(target.version, target)
+    verdicts = _verdicts(run.verdicts)
     measured = _measured(run.measured)
     found = []
     for (name, place), versions in series.items():
         for before, after in itertools.pairwise(sorted(versions, key=_order)):
-            older, newer = (plain(versions[one].get("target")) for one in (before, after))
-            was, now = (_options(versions[one].get("conventions")) for one in (before, after))
+            was, now = versions[before], versions[after]
+            older, newer = was.target, now.target
             conventions = _conventions(measured.get(older, {}), measured.get(newer, {}), "measured")
             told = {change.field for change in conventions}
-            conventions += [
-                change for change in _conventions(was, now, "declared") if change.field not in told
-            ]
+            declared = _conventions(_options(was), _options(now), "declared")
+            conventions += [change for change in declared if change.field not in told]
             changed = _changed(verdicts.get(older, {}), verdicts.get(newer, {}))
             ends = (name, place, before, after, older, newer)
             found.append(Release(*ends, tuple(conventions), tuple(changed)))
@@ -113,9 +109,9 @@ def _order(version: str) -> tuple:
         return (0, version)
 
 
-def _verdicts(rows: tuple[Row, ...]) -> dict[str, dict[str, dict[str, str]]]:
+def _verdicts(rows: Iterable[VerdictRecord]) -> dict[str, dict[str, dict[str, Verdict]]]:
     """Return the gravest verdict over its steps by target, case and tensor."""
-    found: dict[str, dict[str, dict[str, str]]] = {}
+    found: dict[str, dict[str, dict[str, Verdict]]] = {}
     for row in rows:
         own = found.setdefault(row.target, {}).setdefault(row.case, {})
         own[row.tensor] = gravest([own.get(row.tensor, row.verdict), row.verdict])
@@ -150,22 +146,18 @@ def _union(tensors: Iterable[list[str]]) -> str:
     return ", ".join(dict.fromkeys(itertools.chain.from_iterable(tensors)))
 
 
-def _measured(records: Iterable[dict]) -> dict[str, dict[tuple[str, str], str]]:
+def _measured(records: Iterable[MeasuredRecord]) -> dict[str, dict[tuple[str, str], str]]:
     """Return what was measured and decided, by target, field and dtype."""
     found: dict[str, dict[tuple[str, str], str]] = {}
     for record in records:
-        key = plain(record.get("field")), plain(record.get("dtype"))
-        option = option_name(record.get("option"))
-        if option != UNDETERMINED:
-            found.setdefault(plain(record.get("target")), {})[key] = option
+        if record.option is not None:
+            own = found.setdefault(record.target, {})
+            own[record.field, record.dtype] = option_name(record.option)
     return found
 
 
-def _options(declared: object) -> dict[tuple[str, str], str]:
-    return {
-        (name, ""): option_name(mapping(own).get("option"))
-        for name, own in mapping(declared).items()
-    }
+def _options(target: TargetRecord) -> dict[tuple[str, str], str]:
+    return {(one.field, ""): option_name(one.option) for one in target.conventions}
 
 
 def _conventions(before: dict, after: dict, how: str) -> list[Change]:

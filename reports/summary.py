@@ -1,16 +1,17 @@
 """From the records of a run to the frozen view data of its report: pure functions, no pictures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from records.file import Run
-from reports.evidence import Evidence, Row, evidence_of, rows_of
+from records.schema import VerdictRecord
+from reports.evidence import Evidence, evidence_of
 from reports.explanations import Explanation, explanations_of
 from reports.figures import HeatRow, StripRow, heat_of, strip_of
 from reports.findings import Difference, Finding, differences_of, findings_of
 from reports.matrix import Matrix, matrix_of
 from reports.releases import Release, releases_of
-from reports.targets import Target, target_of, with_unlisted
-from reports.text import clean, count
+from reports.targets import Column, column_of, with_unlisted
+from reports.text import count
 from reports.title import Title, title_of
 
 
@@ -20,7 +21,7 @@ class Summary:
 
     title: Title
     lead: str
-    targets: tuple[Target, ...]
+    targets: tuple[Column, ...]
     matrix: Matrix
     releases: tuple[Release, ...]
     explanations: tuple[Explanation, ...]
@@ -29,40 +30,30 @@ class Summary:
     strip: tuple[StripRow, ...]
     heat: tuple[HeatRow, ...]
     evidence: tuple[Evidence, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[VerdictRecord, ...]
+    formulas: dict[str, str]
 
 
 def summarize(run: Run) -> Summary:
-    """Return the view data of a run; every string in it is made visible first."""
-    run = Run(
-        clean(run.header),
-        targets=clean(run.targets),
-        cases=clean(run.cases),
-        verdicts=clean(run.verdicts),
-        measured=clean(run.measured),
-        explanations=clean(run.explanations),
-        footer=clean(run.footer),
-    )
-    rows = rows_of(run)
-    run.targets = with_unlisted(run)
-    matrix = matrix_of(run, rows)
-    evidence = evidence_of(run, rows)
-    findings = findings_of(run, rows, matrix)
-    differences = differences_of(rows, matrix)
-    targets = tuple(target_of(record, run.header) for record in run.targets)
+    """Return the view data of a run."""
+    run = replace(run, targets=with_unlisted(run))
+    matrix, evidence = matrix_of(run), evidence_of(run)
+    findings = findings_of(run, matrix)
+    targets = tuple(column_of(target, run) for target in run.targets)
     return Summary(
-        title=title_of(run, rows, evidence),
+        title=title_of(run, evidence),
         lead=_lead(targets, matrix, findings),
         targets=targets,
         matrix=matrix,
-        releases=releases_of(run, rows),
-        explanations=explanations_of(run, rows),
+        releases=releases_of(run),
+        explanations=explanations_of(run),
         findings=findings,
-        differences=differences,
-        strip=strip_of(rows, targets),
-        heat=heat_of(rows, targets, run.header.get("tensors")),
+        differences=differences_of(run, matrix),
+        strip=strip_of(run),
+        heat=heat_of(run),
         evidence=evidence,
-        rows=rows,
+        rows=run.verdicts,
+        formulas=run.header.formulas,
     )
 
 

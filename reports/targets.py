@@ -5,18 +5,20 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from records.file import Run
-from reports.text import mapping, plain
+from records.schema import OfTarget, Selection, TargetRecord
+from records.verdict import Verdict
+from reports.text import fact
 
 Facts = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class Target:
+class Column:
     """One column of the report: what ran, where, and how its adapter broke if it did.
 
     `packages` are the ones behind the implementation: `mxnet 1.9.1`, `on jax 0.10.2`. `command`
     runs the suite on this target; it lacks the `--case`. `ended` is the verdict that stands for all
-    of a target of which nothing was judged, else "".
+    of a target of which nothing was judged.
     """
 
     name: str
@@ -25,81 +27,75 @@ class Target:
     place: str
     facts: Facts
     broken: Facts
-    command: str = ""
-    packages: tuple[str, ...] = ()
-    ended: str = ""
+    command: str
+    packages: tuple[str, ...]
+    ended: Verdict | None
 
 
-def broken_as(record: dict) -> str:
-    """Return the verdict that stands for all of a target line that has no hello; else ""."""
-    broken = mapping(record.get("broken"))
-    return plain(broken.get("ended", "broken adapter")) if broken else ""
+def with_unlisted(run: Run) -> tuple[TargetRecord, ...]:
+    """Give a target that has verdicts, but whose own line was damaged, a column too."""
+    listed = {target.target for target in run.targets}
+    missing: dict[str, TargetRecord] = {}
+    for row in run.verdicts:
+        if row.target not in listed and row.target not in missing:
+            names = {name: getattr(row, name) for name in OfTarget.__dataclass_fields__}
+            missing[row.target] = TargetRecord(**names)
+    return (*run.targets, *missing.values())
 
 
-def with_unlisted(run: Run) -> list[dict]:
-    """Give a target that has verdicts but no target line a column too."""
-    listed = {plain(target.get("target")) for target in run.targets}
-    missing: dict[str, dict] = {}
-    for record in run.verdicts:
-        if (name := plain(record.get("target"))) not in listed:
-            told = {key: record.get(key) for key in ("implementation", "version", "device", "mode")}
-            missing.setdefault(name, {"target": name, **told})
-    return [*run.targets, *missing.values()]
+def place_of(record: OfTarget) -> str:
+    """Return where a target runs, in words."""
+    return " · ".join(filter(None, (record.device, record.mode)))
 
 
-def target_of(record: dict, header: dict) -> Target:
+def column_of(record: TargetRecord, run: Run) -> Column:
     """Read a target line; the header says which adapters are not the suite's own."""
-    name = plain(record.get("target"))
-    label = name.rpartition(" @ ")[2]  # of one run among several
-    run = f" @ {label}" if label in mapping(header.get("machines")) else ""
-    broken = mapping(record.get("broken"))
-    place = [plain(record.get("device")), plain(record.get("mode"))]
+    label = run.labels.get(record.target)
+    broken = record.broken
+    words = {"message": broken.message, "log": broken.log, "retry": broken.retry} if broken else {}
     facts = {
-        "implementation": plain(record.get("implementation")),
-        "version": plain(record.get("version")),
-        "device": place[0],
-        "mode": place[1],
-        "packages": plain(record.get("versions")),
-        "python": plain(record.get("python")),
-        "environment": plain(record.get("environment")),
+        "implementation": record.implementation,
+        "version": record.version,
+        "device": record.device,
+        "mode": record.mode,
+        "packages": fact(record.versions),
+        "python": record.python,
+        "environment": record.environment,
     }
-    return Target(
-        name=name,
-        implementation=facts["implementation"] or name,
-        version=facts["version"],
-        place=" · ".join(filter(None, place)) + run,
-        facts=tuple((label, text) for label, text in facts.items() if text),
-        broken=tuple((label, plain(text)) for label, text in broken.items() if label != "ended"),
-        command=_command(record, header),
+    return Column(
+        name=record.target,
+        implementation=record.implementation or record.target,
+        version=record.version,
+        place=place_of(record) + (f" @ {label}" if label else ""),
+        facts=_told(facts),
+        broken=tuple(words.items()),
+        command=_command(record, run.header.selection),
         packages=_packages(record),
-        ended=broken_as(record),
+        ended=broken.ended if broken else None,
     )
 
 
-def _packages(record: dict) -> tuple[str, ...]:
+def _told(facts: dict[str, str]) -> Facts:
+    return tuple((label, text) for label, text in facts.items() if text)
+
+
+def _packages(record: TargetRecord) -> tuple[str, ...]:
     """Return the packages behind an implementation that its name and version do not tell."""
-    name, version = plain(record.get("implementation")), plain(record.get("version"))
-    versions = {key: plain(text) for key, text in mapping(record.get("versions")).items()}
+    name, versions = record.implementation, dict(record.versions)
     versions.pop("numpy", None)
-    same = [package for package, number in versions.items() if number == version]
+    same = [package for package, number in versions.items() if number == record.version]
     own = name if name in versions else same[0] if same else ""
     told = [f"{own} {versions.pop(own)}"] if own else []
     return (*(told if own != name else ()), *(f"on {key} {no}" for key, no in versions.items()))
 
 
-def _command(record: dict, header: dict) -> str:
+def _command(record: TargetRecord, selection: Selection) -> str:
     """Return the command that runs this target alone, in the words of its record."""
-    own = mapping(header.get("selection")).get("adapter")
-    files = {_stem(plain(path)): plain(path) for path in own} if isinstance(own, list) else {}
-    name = plain(record.get("implementation"))
+    files = {_stem(path): path for path in selection.adapter}
+    name = record.implementation
     words = ["pytest"]
-    if name in files:
-        words += [f"--adapter={files[name]}"]
-    elif name:
-        words += ["--implementation", name]
-    for option in ("mode", "device"):
-        if value := plain(record.get(option)):
-            words += [f"--{option}", value]
+    words += [f"--adapter={files[name]}"] if name in files else ["--implementation", name]
+    words += ["--mode", record.mode, "--device", record.device]
     return shlex.join(words)
 
 

@@ -1,77 +1,31 @@
-"""Text as the report shows it: nothing hidden, nothing endless, figures typeset."""
+"""Text as the report shows it: short, and figures typeset."""
 
 import math
 import re
 
-from records.file import FILE_NAME, number
-
-LONGEST = 20_000
+from records.hypothesis import Option
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)  # can reorder a line
-_CONTROLS = (*(code for code in range(32) if chr(code) not in "\n\t"), *range(0x7F, 0xA0))
-_SHOWN = (
-    {code: f"\\x{code:02x}" for code in _CONTROLS}
-    | {code: f"\\u{code:04x}" for code in _BIDI}
-    | dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)  # lone surrogates are not encodable
-)
-_HIDDEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 
 
-def visible(text: str, longest: int = LONGEST) -> str:
-    """Return the text with control characters made visible, cut with a note where too long."""
-    left_out = len(text) - longest
-    if left_out > 0:
-        text = text[:longest]
-    text = text.replace("\r\n", "\n")
-    if _HIDDEN.search(text):
-        text = text.translate(_SHOWN)
-    if left_out > 0:
-        text += f" … [cut here: {left_out:,} more characters are in {FILE_NAME}]"
-    return text
-
-
-def clean(value):
-    """Return a record with every string in it made visible, the keys too."""
-    if isinstance(value, str):
-        return visible(value)
+def fact(value: object) -> str:
+    """Return what is recorded as short text: lists with commas, nothing as ""."""
     if isinstance(value, dict):
-        return {visible(str(key)): clean(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [clean(item) for item in value]
-    return value
+        return ", ".join(f"{key} {fact(item)}" for key, item in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(fact, value))
+    return "" if value is None else str(value)
 
 
-def plain(value) -> str:
-    """Return any recorded value as short text: lists with commas, nothing as ""."""
-    if value is None:
-        return ""
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {plain(item)}" for key, item in value.items())
-    if isinstance(value, (list, tuple)):
-        return ", ".join(plain(item) for item in value)
-    return str(value)
-
-
-def mapping(value) -> dict:
-    """Return the value where it is an object, an empty one for anything else."""
-    return value if isinstance(value, dict) else {}
+def option_name(option: Option) -> str:
+    """Return an option as text; numbers with six digits, so that 1 − 0.99 reads 0.01."""
+    return option if isinstance(option, str) else f"{option:.6g}".replace("e-0", "e-")
 
 
 def cut(text: str, longest: int) -> str:
     """Return the text on one line of at most `longest` characters."""
     text = " ".join(text.split())
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
-
-
-def safe_number(value) -> float | None:
-    """Return a recorded number as a float, None for what is no number."""
-    try:
-        return number(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def figure(value: float | None) -> str:

@@ -4,22 +4,20 @@ from collections.abc import Mapping
 
 from adapters.harness.observation import Observation
 from adapters.harness.registry import Target
-from diagnosis.measurement import Measured, measure
+from diagnosis.measurement import UNDETERMINED, Measurement, measure
+from records.schema import MeasuredRecord
 from reference.conventions import CANONICAL
-from suite.verdicts import declared_conventions, names_of, question_of, version_of
+from suite.verdicts import declared_conventions, ended_as, names_of, option_of, question_of
 from test_cases.case import Case
 from test_cases.probes import PROBES
-
-UNDECLARED = "not declared: assumed by the suite"
 
 
 def measured_records(
     target: Target, hello: dict | Observation, observations: Mapping[str, Observation]
-) -> list[dict]:
+) -> list[MeasuredRecord]:
     """Measure a target from its answers to the probes; one record a convention and dtype.
 
-    `message` is empty where declaration and measurement agree. Nothing is returned for a target
-    that answered no probe.
+    Nothing is returned for a target that answered no probe.
     """
     answered = {
         name: question_of(PROBES[name], observation)
@@ -28,18 +26,16 @@ def measured_records(
     }
     if not answered or isinstance(hello, Observation):
         return []
-    return [
-        _record(one, target, version_of(target, hello), _declared(one, hello, observations))
-        for one in measure(answered)
-    ]
+    names = names_of(target, hello)
+    return [_record(one, names, _declared(one, hello, observations)) for one in measure(answered)]
 
 
 def _usable(probe: Case, observation: Observation) -> bool:
     """Say whether an answer to a probe can be measured: what is malformed decides nothing."""
-    told = len(observation.steps)
-    if observation.ended not in ("answered", "raised") or told > len(probe.steps):
+    ended, told = ended_as(observation), len(observation.steps)
+    if told > len(probe.steps) or (not ended and told < len(probe.steps)):
         return False
-    if observation.ended == "answered" and told < len(probe.steps):
+    if ended and not ended.judged:
         return False
     try:
         declared_conventions(observation)
@@ -53,39 +49,26 @@ def _usable(probe: Case, observation: Observation) -> bool:
     )
 
 
-def _declared(one: Measured, hello: dict, observations) -> tuple[object, str]:
+def _declared(one: Measurement, hello: dict, observations) -> tuple[object, str | None]:
     """Return the option and the source that the adapter declares where this was measured."""
     if one.probe in observations:
         conventions = observations[one.probe].conventions
     else:
         conventions = hello["conventions"]
-    return conventions.get(one.field, (getattr(CANONICAL, one.field), UNDECLARED))
+    return conventions.get(one.field, (getattr(CANONICAL, one.field), None))
 
 
-def _record(one: Measured, target: Target, version: str, declared: tuple[object, str]) -> dict:
+def _record(one: Measurement, names: dict, declared: tuple[object, str | None]) -> MeasuredRecord:
     option, source = declared
-    message = ""
-    if not one.agrees_with(option):
-        message = (
-            f"{target.name}: {one.field} is {one.option} in {one.dtype} as measured by "
-            f"{one.probe}, declared is {option} ({source}): {one.evidence}"
-        )
-    return {
-        "kind": "measured",
-        **names_of(target),
-        "version": version,
-        "field": one.field,
-        "dtype": one.dtype,
-        "option": one.option,
-        "declared": option,
-        "source": source,
-        "probe": one.probe,
-        "evidence": one.evidence,
-        "excluded": one.excluded,
-        "message": message,
-        # what a known divergence is recognised by, as for a verdict
-        "case": one.probe,
-        "tensor": one.field,
-        "verdict": "violates" if message else "conforms",
-        "error_over_bound": one.excluded.get(str(option)),
-    }
+    return MeasuredRecord(
+        **names,
+        field=one.field,
+        dtype=one.dtype,
+        option=None if one.option == UNDETERMINED else option_of(one.option),
+        declared=option_of(option),
+        source=source,
+        probe=one.probe,
+        evidence=one.evidence,
+        excluded=one.excluded,
+        agrees=one.agrees_with(option),
+    )

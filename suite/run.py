@@ -2,6 +2,7 @@
 
 import difflib
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,44 +13,32 @@ from adapters.harness.header import Implementation
 from adapters.harness.host import Host
 from adapters.harness.lifeline import die_with_parent
 from adapters.harness.memory import SHARE, machine_memory
+from adapters.harness.observation import Observation
 from diagnosis.consistency import TargetDiagnosis
 from records.file import RecordsError, read_stopped
+from records.schema import Planned, Selection
+from records.verdict import Verdict
 from reports import html
 from suite.expectations import Expectations
-from suite.known import mark_known, read_known, unfit, write_known
+from suite.known import read_known, unfit, with_known, write_known
 from suite.measured import measured_records
 from suite.recording import Recording
 from suite.smoke import SMOKE, request_of
 from suite.verdicts import (
-    UNAVAILABLE,
-    add_diagnosis,
     case_record,
     diagnose_into,
+    ended_as,
     explanation_records,
-    fails,
     judgements,
     target_record,
     verdict_records,
-    violates,
+    with_diagnosis,
 )
 from test_cases.cases import all_cases
 from test_cases.probes import PROBES
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 IMPLEMENTATIONS = "pytorch,keras,flax,gluon"
-SELECTION = (
-    "implementation",
-    "adapter",
-    "device",
-    "mode",
-    "dtype",
-    "case",
-    "python",
-    "deadline",
-    "memory_limit",
-    "keyword",
-)
-"""The options that say what is run and how; a run that is resumed has them from its records."""
 
 
 class Suite:
@@ -64,7 +53,7 @@ class Suite:
         stopped = None
         if self.is_worker:
             die_with_parent()  # it would wait for an answer, deaf to the end of its controller
-            _select(options, config.workerinput["selection"])
+            _select(options, Selection(**config.workerinput["selection"]))
         elif options.resume:
             stopped = _stopped_run(options)
         self.targets = registry.targets(_chosen(options), options.device, options.mode)
@@ -75,6 +64,7 @@ class Suite:
         self.unfit: list[str] = []
         self.host: Host | None = None
         self.diagnoses: dict[str, TargetDiagnosis] = {}
+        self.hellos: dict[str, dict | Observation] = {}
         self.expectations = Expectations()
         self.report: Path | None = None
         self.trouble: list[str] = []
@@ -83,19 +73,20 @@ class Suite:
         if self.is_worker:
             self.judged = set(map(tuple, config.workerinput["judged"]))
         else:
-            command = ["pytest", *config.invocation_params.args]
+            command = ("pytest", *map(str, config.invocation_params.args))
             Suite.recording = Recording(Path(options.report), command, stopped)
             self.judged = Suite.recording.judged if stopped else set()
 
     @property
-    def selection(self) -> dict:
+    def selection(self) -> Selection:
         """The options that say what is run."""
-        return {name: getattr(self.config.option, name) for name in SELECTION}
+        names = [field.name for field in fields(Selection)]
+        return Selection(**{name: getattr(self.config.option, name) for name in names})
 
     def open_records(self, pairs: int) -> None:
         """Begin the records of a run of so many pairs of case and target."""
         assert self.recording, "an -n worker records nothing"
-        self.recording.open({"cases": len(self.cases), "pairs": pairs}, self.selection)
+        self.recording.open(Planned(cases=len(self.cases), pairs=pairs), self.selection)
 
     def start(self, pairs, measured) -> None:
         """Start every target on its share of the (case, target) pairs, and on the probes where it
@@ -118,21 +109,22 @@ class Suite:
         observation = self.host.observe(target, case.id)
         judged = judgements(case, observation, self.expectations)
         verdicts = verdict_records(case, target, hello, observation, judged)
-        mark_known(verdicts, self.known)
+        verdicts = with_known(verdicts, self.known)
         diagnosis = self.diagnoses.setdefault(target.name, TargetDiagnosis())
-        known = all("known" in record for record in verdicts if violates(record))
-        add_diagnosis(verdicts, diagnose_into(diagnosis, case, observation, judged, known))
+        self.hellos[target.name] = hello
+        known = all(record.known for record in verdicts if record.verdict.diagnosed)
+        hypotheses = diagnose_into(diagnosis, case, observation, judged, known, self.expectations)
+        verdicts = with_diagnosis(verdicts, hypotheses)
         return [target_record(target, hello), case_record(case), *verdicts]
 
     def measured_records(self, target):
         """Run the probes on one target and measure its conventions; return its records."""
         hello = self.host.greeting(target)
         observations = {name: self.host.observe(target, name) for name in PROBES}
-        if all(observation.ended == "declined" for observation in observations.values()):
+        if all(ended_as(each) is Verdict.DECLINED for each in observations.values()):
             pytest.skip(next(iter(observations.values())).message)
-        records = measured_records(target, hello, observations)
-        mark_known(records, self.known)
-        return [target_record(target, hello), *records]
+        measured = with_known(measured_records(target, hello, observations), self.known)
+        return [target_record(target, hello), *measured]
 
     def finish(self, exit_status: int) -> int:
         """Stop the targets, close the records and write the page; return the exit status.
@@ -145,8 +137,8 @@ class Suite:
         if recording is None or not recording.is_open:
             return exit_status
         if self.config.option.resume and exit_status in (0, NOTHING_LEFT):
-            exit_status = int(any(map(fails, recording.verdicts)))
-        unavailable = any(record["verdict"] == UNAVAILABLE for record in recording.verdicts)
+            exit_status = int(any(record.fails for record in recording.verdicts))
+        unavailable = any(record.verdict is Verdict.UNAVAILABLE for record in recording.verdicts)
         names = {target.implementation.name for target in self.targets}
         names |= registry.implementations().keys()
         self.unfit = unfit(self.known, recording.verdicts, all_cases(), names, PROBES)
@@ -154,7 +146,8 @@ class Suite:
         try:
             for target in self.targets:
                 if target.name in self.diagnoses:  # an -n worker keeps its own, which is a part
-                    recording.keep(explanation_records(target, self.diagnoses[target.name]))
+                    hello, diagnosis = self.hellos[target.name], self.diagnoses[target.name]
+                    recording.keep(explanation_records(target, hello, diagnosis))
             recording.close(exit_status, complete=exit_status in (0, 1))
             if self.config.option.write_known:
                 write_known(Path(self.config.option.write_known), recording.verdicts)
@@ -185,15 +178,14 @@ def _stopped_run(options):
         stopped, _ = read_stopped(directory)
     except RecordsError as error:
         raise registry.UsageError(f"--resume {options.resume}: {error}") from None
-    _select(options, stopped.header.get("selection", {}))
+    _select(options, stopped.header.selection)
     options.report = options.resume
     return stopped
 
 
-def _select(options, selection: dict) -> None:
-    for name in SELECTION:
-        if name in selection:
-            setattr(options, name, selection[name])
+def _select(options, selection: Selection) -> None:
+    for name, value in vars(selection).items():
+        setattr(options, name, value)
 
 
 def _settings(options, is_worker: bool) -> Settings:
@@ -202,13 +194,12 @@ def _settings(options, is_worker: bool) -> Settings:
         if value is not None and not value > 0:
             raise registry.UsageError(f"--{name.replace('_', '-')} {value}: more than 0, please")
     limit = options.memory_limit
-    # A worker of -n learns only one by one which cases are its own: it runs none ahead.
-    window = {"window": 0} if is_worker else {}
     return Settings(
         deadline=options.deadline,
         memory_limit=int(machine_memory() * SHARE) if limit is None else limit * 2**20,
         smoke=SMOKE,
-        **window,
+        # A worker of -n learns only one by one which cases are its own: it runs none ahead.
+        window=0 if is_worker else Settings.window,
     )
 
 
@@ -218,7 +209,7 @@ def _chosen(options) -> list[Implementation]:
         own = [registry.read_own(Path(path)) for path in options.adapter]
     except registry.UsageError as error:
         raise registry.UsageError(f"--adapter {error}") from None
-    options.adapter = [str(one.path) for one in own]
+    options.adapter = tuple(str(one.path) for one in own)
     if options.implementation is not None:
         return [*registry.choose(options.implementation), *own]
     return own or registry.choose(IMPLEMENTATIONS)
@@ -249,5 +240,5 @@ def _chosen_cases(options):
 def _pythons(options, chosen: list[Implementation]) -> dict[str, Path]:
     known = {**registry.implementations(), **{one.name: one for one in chosen}}
     pythons = registry.pythons(options.python, known)
-    options.python = [f"{name}={path}" for name, path in pythons.items()]
+    options.python = tuple(f"{name}={path}" for name, path in pythons.items())
     return pythons

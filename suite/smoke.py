@@ -2,6 +2,7 @@
 
 from adapters.harness.conversation import Smoke
 from adapters.harness.observation import Observation
+from records.verdict import Verdict
 from suite.verdicts import judgements
 from test_cases.case import Case
 
@@ -16,7 +17,7 @@ def request_of(case: Case) -> dict:
 def fault(observation: Observation) -> str | None:
     """Say what is wrong with the form of the answer to the smoke case; its values may be any."""
     for judgement in judgements(CASE, observation):
-        if judgement.verdict == "broken adapter":
+        if judgement.verdict is Verdict.BROKEN_ADAPTER:
             return judgement.detail
     return None
 

@@ -16,6 +16,7 @@ from adapters.harness.conversation import Request, Settings
 from adapters.harness.host import Host
 from adapters.harness.observation import Observation
 from adapters.harness.registry import Target
+from records.verdict import Verdict
 from suite.smoke import request_of
 from suite.verdicts import judgements
 from test_cases.case import Case, numpy_dtype
@@ -114,7 +115,7 @@ class Soundness:
             yield self._uses(name)
         for name in KINDS:
             observation = self._answer(name)
-            if observation.ended in ("declined", "raised"):
+            if observation.ended in (Verdict.DECLINED, Verdict.RAISED):
                 yield Finding(name, note=f"{observation.ended}: {_line(observation.message)}")
             else:
                 yield Finding(name, self._fault(name))
@@ -130,7 +131,7 @@ class Soundness:
         if observation.ended != "answered":
             return f"{observation.ended}: {observation.message}\n{observation.log}".rstrip()
         for judgement in judgements(self._cases[name], observation):
-            if judgement.verdict == "broken adapter":
+            if judgement.verdict is Verdict.BROKEN_ADAPTER:
                 return judgement.detail
         return ""
 

@@ -1,7 +1,8 @@
 """The short divergence summary at the end of a run in the terminal."""
 
+from collections import Counter
+
 from suite.run import Suite
-from suite.verdicts import UNAVAILABLE, fails
 
 FINDINGS_SHOWN = 20
 
@@ -12,33 +13,32 @@ def summarise(reporter, suite: Suite) -> None:
     recording = suite.recording
     assert recording, "an -n worker tells nothing"
     for target, broken in recording.broken.items():
-        reporter.write_line(f"{target}: {broken['ended']}: {broken['message']}")
-        if broken["ended"] == UNAVAILABLE:
+        reporter.write_line(f"{target}: {broken.ended}: {broken.message}")
+        if not broken.ended.failing:
             continue
-        for line in broken["log"].splitlines()[-15:]:
+        for line in broken.log.splitlines()[-15:]:
             reporter.write_line(f"    {line}")
-        if broken["retry"]:
-            reporter.write_line(f"  retry: {broken['retry']}")
-    counts: dict[str, dict[str, int]] = {}
+        if broken.retry:
+            reporter.write_line(f"  retry: {broken.retry}")
+    counts: dict[str, Counter] = {}
     for record in recording.verdicts:
-        row = counts.setdefault(record["target"], {})
-        row[record["verdict"]] = row.get(record["verdict"], 0) + 1
+        counts.setdefault(record.target, Counter())[record.verdict] += 1
     for target, row in counts.items():
         told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(row.items()))
         reporter.write_line(f"{target}: {told}")
-    failing = [record for record in recording.verdicts if fails(record)]
-    failing.sort(key=lambda record: -float(record["error_over_bound"] or 0))
+    failing = [record for record in recording.verdicts if record.fails]
+    failing.sort(key=lambda record: -(record.error_over_bound or 0))
     for record in failing[:FINDINGS_SHOWN]:
-        if record["target"] not in recording.broken:
-            reporter.write_line(record["message"])
+        if record.target not in recording.broken:
+            reporter.write_line(record.explained)
     if len(failing) > FINDINGS_SHOWN:
         reporter.write_line(f"… and {len(failing) - FINDINGS_SHOWN} more in the report")
     for line in suite.unfit:
         reporter.write_line(line)
     known: dict[str, list[str]] = {}
     for record in recording.verdicts:
-        if "known" in record:
-            known.setdefault(record["known"]["what"], []).append(record["target"])
+        if record.known:
+            known.setdefault(record.known.what, []).append(record.target)
     for what, targets in known.items():
         names = ", ".join(dict.fromkeys(targets))
         reporter.write_line(f"known: {names}, {len(targets)} verdicts: {what}")

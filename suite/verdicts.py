@@ -1,80 +1,78 @@
 """From a target's answer to records: judge every tensor, and say it in the records' words."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from adapters.harness.observation import Observation
 from adapters.harness.registry import Target
 from diagnosis.consistency import TargetDiagnosis
 from diagnosis.judgement import Answered, Judgement, judge
 from diagnosis.question import Question
-from diagnosis.search import Hypothesis, describe
+from records.codec import LARGEST
+from records.hypothesis import Hypothesis, Option
+from records.schema import (
+    Broken,
+    CaseRecord,
+    ConventionMeaning,
+    Declared,
+    ExplanationRecord,
+    TargetRecord,
+    VerdictRecord,
+    WorstElement,
+)
+from records.verdict import Verdict
 from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS, Conventions
-from reference.expected import FORMULAS, TENSORS
 from suite.expectations import Expectations
 from test_cases.case import Case
 
-UNAVAILABLE = "unavailable"
-WITHOUT_TENSORS = ("declined", "crashed", "timed out", "broken adapter", UNAVAILABLE, "not run")
-DIAGNOSED = ("violates", "raised")
-FAILING = ("violates", "raised", "crashed", "timed out", "broken adapter", "not run")
+ANSWERED = "answered"
+"""How a case ends that was answered to its end; every other word of the harness is a verdict."""
 
 
-def fails(record: dict) -> bool:
-    """Say whether a verdict record fails its test: a failing verdict that is not known."""
-    return record["verdict"] in FAILING and "known" not in record
+def meanings() -> dict[str, ConventionMeaning]:
+    """Return what a reader of the records needs to know of each convention."""
+    return {
+        name: ConventionMeaning(
+            question=question,
+            changes=CONVENTIONS[name].changes if name in CONVENTIONS else "defaults",
+            canonical=getattr(CANONICAL, name),
+            options=CONVENTIONS[name].options if name in CONVENTIONS else {},
+        )
+        for name, question in QUESTIONS.items()
+    }
 
 
-def violates(record: dict) -> bool:
-    """Say whether a verdict record is one that is diagnosed."""
-    return record["verdict"] in DIAGNOSED
-
-
-def vocabulary() -> dict:
-    """Return what a reader of the records needs to know of conventions, tensors and formulas."""
-    conventions = {}
-    for name, question in QUESTIONS.items():
-        told = {"question": question, "canonical": getattr(CANONICAL, name), "options": {}}
-        told["changes"] = CONVENTIONS[name].changes if name in CONVENTIONS else "defaults"
-        if name in CONVENTIONS:
-            told["options"] = CONVENTIONS[name].options
-        conventions[name] = told
-    return {"conventions": conventions, "formulas": FORMULAS, "tensors": list(TENSORS)}
-
-
-def case_record(case: Case) -> dict:
+def case_record(case: Case) -> CaseRecord:
     """Return the record of a case."""
-    return {
-        "kind": "case",
-        "case": case.id,
-        "reason": case.reason,
-        "dtype": case.dtype,
-        "shape": list(case.shape),
-        "channel_axis": case.channel_axis,
-        "epsilon": case.epsilon,
-        "momentum": case.momentum,
-        "raw_momentum": case.raw_momentum,
-        "steps": list(case.steps),
-    }
+    return CaseRecord(
+        case=case.id,
+        reason=case.reason,
+        dtype=case.dtype,
+        shape=case.shape,
+        channel_axis=case.channel_axis,
+        epsilon=case.epsilon,
+        momentum=case.momentum,
+        raw_momentum=case.raw_momentum,
+        steps=case.steps,
+    )
 
 
-def target_record(target: Target, hello: dict | Observation) -> dict:
+def target_record(target: Target, hello: dict | Observation) -> TargetRecord:
     """Return the record of a target, from its hello or from what stands in place of one."""
-    record = {"kind": "target", **names_of(target)}
     if isinstance(hello, Observation):
-        broken = {name: getattr(hello, name) for name in ("ended", "message", "log", "retry")}
-        return {**record, "version": "", "versions": {}, "conventions": {}, "broken": broken}
-    conventions = {
-        field: {"option": option, "source": source}
-        for field, (option, source) in hello["conventions"].items()
-    }
-    return {
-        **record,
-        "version": version_of(target, hello),
-        "versions": hello["versions"],
-        "python": hello["python"],
-        "environment": hello["interpreter"],
-        "conventions": conventions,
-    }
+        broken = Broken(
+            ended=Verdict(hello.ended), message=hello.message, log=hello.log, retry=hello.retry
+        )
+        return TargetRecord(**names_of(target, hello), broken=broken)
+    return TargetRecord(
+        **names_of(target, hello),
+        versions=hello["versions"],
+        python=str(hello["python"]),
+        environment=hello["interpreter"],
+        conventions=_declared(hello["conventions"]),
+    )
 
 
 def verdict_records(
@@ -83,57 +81,47 @@ def verdict_records(
     hello: dict | Observation,
     observation: Observation,
     judged: list[Judgement],
-) -> list[dict]:
+) -> list[VerdictRecord]:
     """Return one record for each verdict on a target's answer to a case."""
-    version = version_of(target, hello)
-    subject = f"{target.name} {case.id}"
-    told = [
-        {"field": field, "option": option, "source": source}
-        for field, (option, source) in observation.conventions.items()
-    ]
-    records = []
-    for judgement in judged:
-        log = {"log": observation.log} if observation.log and judgement.verdict in FAILING else {}
-        records.append(
-            {
-                "kind": "verdict",
-                "case": case.id,
-                **names_of(target),
-                "version": version,
-                "dtype": case.dtype,
-                "tensor": judgement.tensor,
-                "step": judgement.step,
-                "verdict": judgement.verdict,
-                "error_over_bound": judgement.error_over_bound,
-                "max_ulp": judgement.max_ulp,
-                "convention": judgement.convention,
-                "message": judgement.message(subject),
-                "formula": judgement.formula,
-                "conventions": told,
-                "worst": _worst(judgement),
-                **log,
-            }
+    names, declared = names_of(target, hello), _declared(observation.conventions)
+    return [
+        VerdictRecord(
+            **names,
+            case=case.id,
+            dtype=case.dtype,
+            tensor=one.tensor,
+            step=one.step,
+            verdict=one.verdict,
+            error_over_bound=one.error_over_bound,
+            max_ulp=one.max_ulp,
+            differs_by=tuple((field, option_of(option)) for field, option in one.differs_by),
+            message=one.message(f"{target.name} {case.id}"),
+            conventions=declared,
+            worst=WorstElement(**vars(one.worst)) if one.worst else None,
+            log=observation.log if one.verdict.failing else "",
         )
-    return records
+        for one in judged
+    ]
 
 
 def judgements(
     case: Case, observation: Observation, expectations: Expectations | None = None
 ) -> list[Judgement]:
     """Return the verdicts on one answer, tensor by tensor where there are tensors."""
-    if observation.ended in WITHOUT_TENSORS:
+    ended = ended_as(observation)
+    if ended and not ended.judged:
         number = len(observation.steps)
-        return [Judgement(observation.ended, "", number, detail=_with_log(observation))]
+        return [Judgement(ended, "", number, detail=_with_log(ended, observation))]
     try:
         declared = declared_conventions(observation)
     except (TypeError, ValueError) as error:
-        return [Judgement("broken adapter", "", 0, detail=f"declares {error}")]
+        return [Judgement(Verdict.BROKEN_ADAPTER, "", 0, detail=f"declares {error}")]
     told = len(observation.steps)
-    if told > len(case.steps) or (observation.ended == "answered" and told < len(case.steps)):
+    if told > len(case.steps) or (not ended and told < len(case.steps)):
         detail = f"{told} answers to {len(case.steps)} steps"
-        return [Judgement("broken adapter", "", 0, detail=detail)]
-    known = partial(expectations.of, case) if expectations else None
-    return judge(case.layer(), case.inputs(), _answered(observation), declared, case.exact, known)
+        return [Judgement(Verdict.BROKEN_ADAPTER, "", 0, detail=detail)]
+    shared = partial(expectations.of, case) if expectations else None
+    return judge(case.layer(), case.inputs(), _answered(observation), declared, case.exact, shared)
 
 
 def diagnose_into(
@@ -142,29 +130,36 @@ def diagnose_into(
     observation: Observation,
     judged: list[Judgement],
     known: bool = False,
-) -> list[Hypothesis]:
+    expectations: Expectations | None = None,
+) -> tuple[Hypothesis, ...]:
     """Add a judged case to the diagnosis of its target; return what would explain it alone."""
-    if any(one.verdict in WITHOUT_TENSORS and not one.tensor for one in judged):
-        return []
-    question = question_of(case, observation)
-    if any(one.verdict in DIAGNOSED for one in judged):
-        return diagnosis.violates(case.id, question, known)
+    if any(not one.verdict.judged and not one.tensor for one in judged):
+        return ()
+    question = question_of(case, observation, expectations)
+    if any(one.verdict.diagnosed for one in judged):
+        return tuple(diagnosis.violates(case.id, question, known))
     diagnosis.conforms(question)
-    return []
+    return ()
 
 
-def add_diagnosis(records: list[dict], hypotheses: list[Hypothesis]) -> None:
-    """Say in the records of violations what would explain them."""
-    for record in records:
-        if record["verdict"] in DIAGNOSED:
-            record["diagnosis"] = list(map(str, hypotheses))
-            record["message"] += f"; {describe(hypotheses)}"
+def with_diagnosis(
+    records: list[VerdictRecord], hypotheses: tuple[Hypothesis, ...]
+) -> list[VerdictRecord]:
+    """Return the records, those of violations with what would explain them."""
+    return [
+        replace(record, diagnosis=hypotheses) if record.verdict.diagnosed else record
+        for record in records
+    ]
 
 
-def question_of(case: Case, observation: Observation) -> Question:
+def question_of(
+    case: Case, observation: Observation, expectations: Expectations | None = None
+) -> Question:
     """Return a target's answer to a case as what hypotheses are held against."""
     declared = declared_conventions(observation)
-    return Question.of(case.layer(), case.inputs(), _answered(observation), declared, case.exact)
+    shared = partial(expectations.of, case) if expectations else None
+    answered = _answered(observation)
+    return Question.of(case.layer(), case.inputs(), answered, declared, case.exact, shared)
 
 
 def declared_conventions(observation: Observation) -> Conventions:
@@ -172,32 +167,38 @@ def declared_conventions(observation: Observation) -> Conventions:
     return CANONICAL.but(**{name: option for name, (option, _) in observation.conventions.items()})
 
 
-def explanation_records(target: Target, diagnosis: TargetDiagnosis) -> list[dict]:
+def explanation_records(
+    target: Target, hello: dict | Observation, diagnosis: TargetDiagnosis
+) -> list[ExplanationRecord]:
     """Return a record for each explanation that is consistent over the target's cases."""
     return [
-        {
-            "kind": "explanation",
-            **names_of(target),
-            "name": one.name,
-            "sentence": one.sentence,
-            "cases": list(one.cases),
-        }
+        ExplanationRecord(
+            **names_of(target, hello),
+            hypothesis=one.hypothesis,
+            sentence=one.sentence,
+            cases=one.cases,
+        )
         for one in diagnosis.explanations()
     ]
+
+
+def ended_as(observation: Observation) -> Verdict | None:
+    """Return the verdict on the way that a case ended, None where it was answered to its end."""
+    return None if observation.ended == ANSWERED else Verdict(observation.ended)
 
 
 def _answered(observation: Observation) -> Answered:
     return Answered(
         observation.steps,
-        observation.message if observation.ended == "raised" else None,
+        observation.message if ended_as(observation) is Verdict.RAISED else None,
         observation.withheld,
     )
 
 
-def _with_log(observation: Observation) -> str:
-    told = f"{observation.ended}: {observation.message}"
+def _with_log(ended: Verdict, observation: Observation) -> str:
+    told = f"{ended}: {observation.message}"
     words = last_words(observation.log)
-    return f"{told}; {words}" if words and observation.ended != "declined" else told
+    return f"{told}; {words}" if words and ended is not Verdict.DECLINED else told
 
 
 def last_words(log: str) -> str:
@@ -209,30 +210,27 @@ def last_words(log: str) -> str:
     return f"its last words: {lines[-1]}" if lines else ""
 
 
-def version_of(target: Target, hello: dict | Observation) -> str:
-    """Return the version of the package under test; empty where there was no hello."""
-    if isinstance(hello, Observation):
-        return ""
-    return hello["versions"].get(target.implementation.package, "")
-
-
-def names_of(target: Target) -> dict:
-    """Return the fields that say which target a record is of."""
+def names_of(target: Target, hello: dict | Observation) -> dict[str, Any]:
+    """Return the fields that say which target a record is of; no version without a hello."""
+    versions = {} if isinstance(hello, Observation) else hello["versions"]
     return {
         "target": target.name,
         "implementation": target.implementation.label,
+        "version": versions.get(target.implementation.package, ""),
         "device": target.device,
         "mode": target.mode,
     }
 
 
-def _worst(judgement: Judgement) -> dict | None:
-    worst = judgement.worst
-    if worst is None:
-        return None
-    record: dict = {"index": list(worst.index), "bound": worst.bound}
-    for name in ("observed", "expected", "canonical"):
-        value = getattr(worst, name)
-        record[name] = value
-        record[name + "_hex"] = None if value is None else value.hex()
-    return record
+def option_of(declared: object) -> Option:
+    """Return what an adapter declares as an option; what cannot be one is told as text."""
+    if isinstance(declared, int) and (isinstance(declared, bool) or abs(declared) >= LARGEST):
+        return str(declared)
+    return declared if isinstance(declared, str | int | float) else str(declared)
+
+
+def _declared(conventions: Mapping[str, tuple[object, str]]) -> tuple[Declared, ...]:
+    return tuple(
+        Declared(field=field, option=option_of(option), source=source)
+        for field, (option, source) in conventions.items()
+    )

@@ -1,6 +1,6 @@
 """Probes: inputs on which every option of a convention is farther apart than the bounds.
 
-They are cases like any other, but nobody judges them: `reference.measurement` reads from the
+They are cases like any other, but nobody judges them: `diagnosis.measurement` reads from the
 answers alone what a target does, and that is held against what its adapter declares.
 """
 
@@ -70,6 +70,23 @@ _bounds = (
         shape=(100_000, 2),
         x=per_channel(constant(0.1), constant(1000.1)),
     ),
+    _probe(
+        "replaced-history",
+        "momentum 1 replaces a history far above the batch: what is subtracted of it is left",
+        x=normal(std=1e-2),
+        momentum=1.0,
+        state={"running_mean": [64.0], "running_var": [64.0]},
+    ),
+)
+
+_double = (
+    _probe(
+        "no-float32-numbers",
+        "epsilon 1e-3 and momentum 0.1 are no float32 numbers: a float64 layer shows which it has",
+        x=TWO_MAGNITUDES,
+        epsilon=1e-3,
+        steps=("train", "infer"),
+    ),
 )
 
 _half = (
@@ -121,7 +138,7 @@ PROBES: dict[str, Case] = {
         *_bounds,
         *_defaults,
         *_behaviour,
-        *in_dtypes(_values[0], dtypes=("float64",)),
+        *in_dtypes(_values[0], *_double, dtypes=("float64",)),
         *in_dtypes(*_half, dtypes=HALF),
     )
 }

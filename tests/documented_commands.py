@@ -52,8 +52,10 @@ def check(command: str, pytest_parser) -> None:
         _tox(rest, pytest_parser)
     elif program == "python" and rest[:1] == ["-m"]:
         _module(rest[1], rest[2:], pytest_parser)
-    elif program == "python":
+    elif program == "python" and rest:  # alone it is a word, as a field of the records is
         _path(rest[0], rest[1:])
+    elif program == "python":
+        return
     elif program == "pip":
         _pip(rest)
     elif not (ROOT / program).exists():

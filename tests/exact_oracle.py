@@ -108,13 +108,25 @@ class ExactLayer:
         self.gamma, self.beta, self.running_mean, self.running_var = (
             [as_fraction(value) for value in vector] for vector in vectors
         )
-        self.epsilon = as_fraction(epsilon)
+        numbers = conventions.numbers
+        self.epsilon = as_fraction(np.float32(epsilon) if numbers == "float32" else epsilon)
+        if numbers in ("float32", "float32_momentum"):
+            momentum = np.float32(momentum)
         momentum = as_fraction(momentum)
+        if numbers == "float32_complement":
+            momentum = 1 - as_fraction(np.float32(float(1 - momentum)))
         weighs_batch = conventions.momentum_meaning == "weight_of_batch"
         self.history_weight = 1 - momentum if weighs_batch else momentum
         self.conventions = conventions
         self.channel_axis = channel_axis
         self.batches = []
+
+    @classmethod
+    def new(cls, channels, **options):
+        """Return a layer that nothing was given: what it starts from is a convention too."""
+        starts = {"one": 1.0, "zero": 0.0}
+        var = starts[options["conventions"].initial_running_var]
+        return cls([[start] * channels for start in (1.0, 0.0, 0.0, var)], **options)
 
     def step(self, x: np.ndarray, dy: np.ndarray | None, training: bool) -> dict:
         """Run one batch and return its tensors by name: arrays of Fraction, lists per channel."""

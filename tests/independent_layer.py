@@ -11,9 +11,7 @@ FRAMEWORKS = {
     "Flax": {"epsilon": 1e-5, "weight": 0.01, "running": "n"},
     "Gluon": {"epsilon": 1e-5, "weight": 0.1, "running": "n"},
     "ONNX": {"epsilon": 1e-5, "weight": 0.1, "running": "n"},
-    "TensorFlow's fused kernel (tf.keras 2 on images)": {
-        **{"epsilon": 1e-3, "weight": 0.01, "running": "n - 1"}
-    },
+    "tf.keras 2": {"epsilon": 1e-3, "weight": 0.01, "running": "n - 1"},
     "Keras 2.1.4 to 2.3.1": {"epsilon": 1e-3, "weight": 0.01, "running": "n - 1 - epsilon"},
     "Keras 0.2": {
         **{"epsilon": 1e-6, "weight": 0.1, "running": "n", "by_running": True},

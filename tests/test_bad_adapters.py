@@ -31,7 +31,7 @@ def pytest_says(tmp_path, *options):
         timeout=300,
         check=False,
     )
-    return done, {record["verdict"] for record in read_run(tmp_path / "report").verdicts}
+    return done, {record.verdict for record in read_run(tmp_path / "report").verdicts}
 
 
 @pytest.mark.parametrize(

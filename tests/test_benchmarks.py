@@ -1,6 +1,7 @@
 """The benchmarks: all of them run, each goal is held, and the page says what was measured."""
 
 import json
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +10,7 @@ from benchmarks.__main__ import found, main
 from benchmarks.harness import page
 from benchmarks.harness.figure import Figure
 from benchmarks.harness.host import part_of
-from benchmarks.harness.runs import ROOT, host_of_core_run
+from benchmarks.harness.runs import ENDED, ROOT, host_of_core_run, seconds
 from tests.front_door import python
 
 
@@ -94,6 +95,13 @@ def test_a_real_loop_and_a_real_run(tmp_path):
     assert whole["goal"] == pytest.approx(1.3 * loop["value"] + 5)
 
 
+def test_a_run_that_dies_has_no_time():
+    """What a loop that fails took would be a wrong floor."""
+    with pytest.raises(RuntimeError, match="status 1: "):
+        seconds([sys.executable, "-c", "raise SystemExit(1)"], [sys.executable, "-c", ""])
+    assert seconds([sys.executable, "-c", "raise SystemExit(1)"], ends=ENDED) > 0
+
+
 def test_the_hosts_time_is_told_by_part():
     """The parts of a real run add up to what the process took, less its start."""
     took = host_of_core_run("--shares", "--implementation=paper", "--dtype=float64")
@@ -135,7 +143,7 @@ def test_the_page_shows_the_committed_run():
     text = page.page()
     assert (
         run["date"] in text
-        and f"runs them all: {run['implementation']}.\n" in text
+        and f"runs them all: {run['implementation']}\n" in text
         and run["machine"]["processor"] in text
     )
     for figures in run["figures"].values():

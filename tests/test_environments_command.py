@@ -3,7 +3,7 @@
 import json
 import re
 
-from adapters.harness import environments, registry
+from adapters.harness import environments, registry, trust
 from tests.front_door import conformance
 
 
@@ -15,7 +15,7 @@ def test_environments_that_nobody_asks_for_are_pruned(tmp_path, monkeypatch):
     for folder in (ours, stray):
         folder.mkdir(parents=True)
         (folder / "package.py").write_bytes(bytes(3 * 2**20))
-        (folder / environments.MARKER).write_text("{}")
+        trust.mark(folder, built=True)
         folder.with_suffix(".log").write_text("")
     listed = conformance("environments")
     assert listed.returncode == 0
@@ -27,6 +27,8 @@ def test_environments_that_nobody_asks_for_are_pruned(tmp_path, monkeypatch):
         ("", 3, False) if one["folder"] == str(stray) else ("pytorch", 3, False) for one in told
     ]
     pruned = conformance("environments", "--prune")
-    assert "6 MB in 2 environments, at least 3 MB freed" in pruned.stdout
+    told = ["6 MB in 2 environments\n", f"removed: {stray}\n", "at least 3 MB freed\n"]
+    places = [pruned.stdout.index(line) for line in told]
+    assert places == sorted(places), "all are listed before the first is removed"
     assert sorted(path.name for path in ours.parent.iterdir()) == [ours.name, ours.name + ".log"]
     assert conformance("environments", "--prune").stdout.endswith("at least 0 MB freed\n")

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from explain.checks import REQUIRED
-from explain.named_conventions import NAMED
+from explain.named_conventions import named
 from explain.text import text_of
 from tests.explain_runs import explained, options_of, run, save_in
 from tests.independent_layer import FRAMEWORKS, call, inputs
 
+FUSED = "tf.keras 2"
 CALLS = [
     ((6, 3), 1, np.float32),
     ((4, 3, 5), 1, np.float32),
@@ -25,12 +26,12 @@ def saved(tmp_path):
 
 
 def test_every_named_convention_has_its_dumps():
-    """The frameworks of this file are those of the table."""
-    assert set(FRAMEWORKS) == {named.name for named in NAMED}
+    """The frameworks of this file are those that are named, whatever the rank and dtype."""
+    assert set(FRAMEWORKS) == {one.name for rank in (2, 4) for one in named(rank, "float32")}
 
 
 @pytest.mark.parametrize(("shape", "axis", "dtype"), CALLS)
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", [name for name in FRAMEWORKS if name != FUSED])
 def test_a_framework_is_recognised_by_its_numbers(framework, shape, axis, dtype, saved):
     """A dump made by a framework's conventions and defaults names it, and no setting."""
     path = saved(call(inputs(shape, axis, dtype), axis, **FRAMEWORKS[framework]))
@@ -41,6 +42,15 @@ def test_a_framework_is_recognised_by_its_numbers(framework, shape, axis, dtype,
     assert one.fit.epsilon.low <= epsilon <= one.fit.epsilon.high
     assert one.fit.weight.low <= dtype(weight) <= one.fit.weight.high
     assert all(ratio <= 1 for ratio in one.fit.ratios.values())
+
+
+def test_a_layer_is_named_where_it_follows_its_conventions(saved):
+    """tf.keras 2 takes its fused kernel, which keeps the unbiased variance, for float32 images."""
+    images, rows = (4, 5, 5, 3), (6, 3)
+    for shape, told in ((images, True), (rows, False)):
+        arrays = inputs(shape, len(shape) - 1, np.float32)
+        one = explained(saved(call(arrays, len(shape) - 1, **FRAMEWORKS[FUSED])))
+        assert (FUSED in [str(match) for match in one.matches]) == told
 
 
 def test_float16_is_explained(saved):
@@ -65,7 +75,7 @@ def test_placement_and_divisor_are_found(divisor, placement, dtype, saved):
     found = options_of(one)
     assert found["epsilon_placement"] == placement
     assert found["normalizing_variance"] == {"n": "biased", "n - 1": "unbiased"}[divisor]
-    assert one.fit.epsilon.value == 2e-3
+    assert one.fit.epsilon.best == 2e-3
     decided = {finding.what: finding.decided for finding in one.findings}
     assert decided["epsilon_placement"] and decided["normalizing_variance"]
 
@@ -126,7 +136,7 @@ def test_a_wrong_epsilon_in_the_file_is_contradicted(saved):
     """The numbers count, not what the file says of them."""
     arrays = call(inputs((4, 3, 5), 1, np.float32), 1, epsilon=1e-3)
     one = explained(saved(arrays | {"epsilon": np.float64(1e-5)}))
-    assert one.fit.epsilon.value == 1e-3
+    assert one.fit.epsilon.best == 1e-3
     assert "the file says 1e-05, which does not fit" in one.findings[0].note
 
 

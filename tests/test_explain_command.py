@@ -21,7 +21,7 @@ def saved(tmp_path):
 
 def test_two_dumps_are_compared(saved):
     """PyTorch's and Keras's dumps: the numbers to set, and the divisor that nothing sets."""
-    arrays = inputs((4, 3, 5), 1, np.float32)
+    arrays = inputs((2, 3, 4, 5), 1, np.float32)
     a = saved(call(arrays, 1, **FRAMEWORKS["PyTorch"]), "a.npz")
     b = saved(call(arrays, 1, **FRAMEWORKS["Keras 3"]), "b.npz")
     comparison = compare(explained(a), explained(b))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.harness import environments, registry
+from adapters.harness import environments, registry, uv
 from adapters.harness.header import read_header
 
 GOOD = """\
@@ -81,6 +81,10 @@ def test_another_version_has_what_it_needs(tmp_path, specifier, numpy, dated):
         ('modes = ["eager", "jit"]', 'modes = "eager"', "modes is no list"),
         ('modes = ["eager", "jit"]', 'modes = ["a b"]', "modes: 'a b' is no name"),
         ('requires-python = ">=3.10"', 'requires-python = "3"', "requires-python: Invalid"),
+        ('">=3.10"', f'">={"9" * 5000}"', "requires-python: it has 5002 characters; at most 1000"),
+        ('"layer==2.0", ', f'"layer=={"9" * 5000}", ', "it has 5007 characters; at most 1000"),
+        ('dependencies = ["layer==', f"x = {'[' * 2000}", "the header is no TOML"),
+        ('modes = ["eager"', f'x = "{"y" * 2**15}" #', "characters; at most 32768 are read"),
         ('versions = "<1.5"', 'versions = "1.5"', "versions: Invalid specifier"),
         ('versions = "<1.5"', "", "an [[older]] needs its versions"),
         ('package = "layer"', "gpus = 1", "unknown key 'gpus'"),
@@ -151,4 +155,4 @@ def test_several_specifiers_at_once(tmp_path, wish, labels):
 )
 def test_uvs_reason_in_one_line(told, line):
     """The error and the first causes, whatever the lines are wrapped to."""
-    assert environments.reason(told) == line
+    assert uv.reason(told) == line

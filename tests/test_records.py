@@ -1,69 +1,105 @@
 """Records: what a killed run leaves can be read, what is foreign is refused in one line."""
 
 import json
+import math
+from dataclasses import replace
 
 import pytest
 
 from records.file import (
     FILE_NAME,
-    SCHEMA,
     RecordsError,
     RecordWriter,
+    Run,
+    line_of,
     read_run,
-    read_runs,
     read_stopped,
+    record_of,
 )
+from records.schema import SCHEMA, FooterRecord, Planned, ResumedRecord
+from records.together import read_runs
+from records.verdict import Verdict
 from reports.html import render
+from tests.gold import FOLDER, first, gold
 
 PAIRS = [("one", "here"), ("one", "there"), ("two", "here")]
 TENSORS = ("y", "dx", "running_mean")
+HEADER = replace(gold().header, planned=Planned(cases=2, pairs=len(PAIRS)))
+PLAIN = first(gold().verdicts, verdict=Verdict.CONFORMS)
+RESUMED = ResumedRecord(started="later", command=("pytest",))
+
+
+def footer(status=0):
+    return FooterRecord(finished="now", seconds=1.0, exit_status=status, verdicts={})
 
 
 def verdicts_of(case, target):
-    return [
-        {"kind": "verdict", "case": case, "target": target, "tensor": tensor, "verdict": "conforms"}
-        for tensor in TENSORS
-    ]
+    return [replace(PLAIN, case=case, target=target, tensor=tensor) for tensor in TENSORS]
 
 
-def write_run(folder, pairs=PAIRS, **footer):
-    writer = RecordWriter(folder, {"planned": {"cases": 2, "pairs": len(PAIRS)}})
+def write_run(folder, pairs=PAIRS, status=None):
+    """Write a run of these pairs; without a status it is incomplete."""
+    writer = RecordWriter(folder, HEADER)
     for case, target in pairs:
-        places = [{"kind": "target", "target": target}, {"kind": "case", "case": case}]
-        writer.write_all([*places, *verdicts_of(case, target)])
-    if footer:
-        writer.close(**footer)
-    else:
+        places = replace(gold().targets[0], target=target), replace(gold().cases[0], case=case)
+        writer.write(*places, *verdicts_of(case, target))
+    if status is None:
         writer.leave()
+    else:
+        writer.close(footer(status))
     return folder / FILE_NAME
 
 
-def pairs_in(run):
-    return [(record["case"], record["target"]) for record in run.verdicts[:: len(TENSORS)]]
+def pairs_in(run: Run):
+    return [(record.case, record.target) for record in run.verdicts[:: len(TENSORS)]]
 
 
-def test_a_finished_run_comes_back(tmp_path):
-    """What was written is read, figures that JSON lacks and lone surrogates included."""
-    writer = RecordWriter(tmp_path, {"command": ["pytest", "\udc80"]})
-    writer.write("verdict", error_over_bound=float("inf"), message="\x1b[31m </script> \ud800")
-    writer.close(exit_status=1)
-    run = read_run(tmp_path)
-    assert run.complete
-    assert run.header["command"] == ["pytest", "\udc80"]
-    assert run.verdicts[0]["error_over_bound"] == "inf"
-    assert run.verdicts[0]["message"] == "\x1b[31m </script> \ud800"
-    assert run.footer["exit_status"] == 1
+def test_what_is_written_comes_back(tmp_path):
+    """Every record of a real run, and the same file to the byte when they are written again."""
+    run = gold()
+    lines = (FOLDER / FILE_NAME).read_text(encoding="utf-8").splitlines(keepends=True)
+    assert [line_of(record_of(line)) for line in lines] == lines
+    writer = RecordWriter(tmp_path, run.header)
+    records = run.targets, run.cases, run.verdicts, run.measured, run.explanations
+    writer.write(*(record for kind in records for record in kind))
+    writer.close(run.footer)
+    assert repr(read_run(tmp_path)) == repr(run)  # NaN differs from itself, its text does not
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan, 0.1, 5e-324, 1.0, None])
+def test_every_number_comes_back(number):
+    """Those that JSON lacks too, and as the type that they were."""
+    told = record_of(line_of(replace(PLAIN, error_over_bound=number))).error_over_bound
+    assert (type(told), repr(told)) == (type(number), repr(number))
+
+
+def test_text_is_made_visible_where_it_is_read_to_be_shown(tmp_path):
+    """Escapes, lone surrogates and endless texts, in keys as well; what is resumed has them all."""
+    foreign = "\x1b[31m </script> \ud800" + "x" * 20_000
+    writer = RecordWriter(tmp_path, replace(HEADER, command=("pytest", "\udc80")))
+    writer.write(replace(PLAIN, message=foreign))
+    writer.write(replace(gold().targets[0], versions={"\x00": "\u202e"}))
+    writer.close(footer())
+    run, (stopped, _) = read_run(tmp_path), read_stopped(tmp_path)
+    assert run.header.command == ("pytest", "\ufffd")
+    assert run.verdicts[0].message.startswith("\\x1b[31m </script> \ufffdxxx")
+    assert run.verdicts[0].message.endswith(" … [cut here: 17 more characters are in the records]")
+    assert run.targets[0].versions == {"\\x00": "\\u202e"}
+    assert stopped.header.command == ("pytest", "\udc80")
+    assert stopped.verdicts[0].message == foreign
 
 
 def test_a_file_cut_anywhere_can_be_read_and_resumed(tmp_path):
     """Cut after any byte, what is whole is read; what may lack a verdict is left out to resume."""
-    path = write_run(tmp_path, exit_status=0)
+    path = write_run(tmp_path, status=0)
     whole = path.read_bytes()
     header = whole.index(b"\n") + 1
-    for cut in range(header, len(whole)):
+    ends = [at for at in range(header, len(whole)) if whole[at - 2 : at + 2].count(b"\n")]
+    for cut in {*range(header, len(whole), 97), *ends}:
         path.write_bytes(whole[:cut])
-        assert not read_run(tmp_path).complete
-        assert pairs_in(read_run(tmp_path)) in [PAIRS[:count] for count in range(4)]
+        run = read_run(tmp_path)
+        assert not run.complete and not run.damaged
+        assert pairs_in(run) in [PAIRS[:count] for count in range(4)]
         stopped, end = read_stopped(tmp_path)
         assert len(stopped.verdicts) % len(TENSORS) == 0
         assert pairs_in(stopped) in [PAIRS[:count] for count in range(3)]
@@ -74,9 +110,11 @@ def test_a_file_cut_anywhere_can_be_read_and_resumed(tmp_path):
 def test_half_a_header_is_no_run(tmp_path):
     """A run killed before its first line was whole is refused in one line."""
     path = write_run(tmp_path)
-    path.write_bytes(path.read_bytes()[:20])
-    with pytest.raises(RecordsError, match=r"records.jsonl: the first line is no header"):
-        read_run(tmp_path)
+    header = path.read_bytes().partition(b"\n")[0]
+    for half in (header[:20], header):
+        path.write_bytes(half)
+        with pytest.raises(RecordsError, match=r"records.jsonl: the first line is no header"):
+            read_run(tmp_path)
 
 
 def test_a_resumed_file_is_one_run(tmp_path):
@@ -85,23 +123,23 @@ def test_a_resumed_file_is_one_run(tmp_path):
     kept = path.read_bytes()
     with path.open("ab") as file:
         file.write(b'{"kind": "verd')
-    writer = RecordWriter.resume(tmp_path, started="later")
+    writer = RecordWriter.resume(tmp_path, RESUMED)
     for case, target in PAIRS[1:]:
-        writer.write_all(verdicts_of(case, target))
-    writer.close(exit_status=0)
+        writer.write(*verdicts_of(case, target))
+    writer.close(footer(1))
     run = read_run(tmp_path)
     assert pairs_in(run) == PAIRS
     assert run.complete
-    assert run.resumed == [{"kind": "resumed", "started": "later"}]
+    assert run.resumed == (RESUMED,)
     assert path.read_bytes().startswith(kept[: kept.index(b'"there"')].rpartition(b"\n")[0])
 
 
 def test_a_finished_run_keeps_all_when_it_is_resumed(tmp_path):
     """With a footer nothing can be cut: only the footer gives way to what follows."""
-    write_run(tmp_path, exit_status=2)
+    write_run(tmp_path, status=2)
     stopped, _ = read_stopped(tmp_path)
     assert pairs_in(stopped) == PAIRS
-    RecordWriter.resume(tmp_path, started="later").leave()
+    RecordWriter.resume(tmp_path, RESUMED).leave()
     assert not read_run(tmp_path).complete
     assert pairs_in(read_run(tmp_path)) == PAIRS
 
@@ -110,9 +148,11 @@ def test_a_finished_run_keeps_all_when_it_is_resumed(tmp_path):
     ("line", "complaint"),
     [
         ({"kind": "header", "schema": SCHEMA + 1}, f"this version reads schema {SCHEMA}"),
+        ({"kind": "header", "schema": 1}, "records of schema 1; this version reads"),
         ({"kind": "header"}, "records of schema None"),
+        ({"kind": "header", "schema": SCHEMA}, "line 1: header lacks command, conventions"),
         ({"kind": "verdict"}, "the first line is no header"),
-        (["header"], "line 1 is no record"),
+        (["header"], "the first line is no header"),
         (None, "the first line is no header"),
     ],
 )
@@ -125,43 +165,106 @@ def test_foreign_records_are_refused_in_one_line(tmp_path, line, complaint):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("line", [b"{{{\n", b"\xff\xfe\n", b"[" * 10**5 + b"\n", b"17\n"])
-def test_damage_in_the_middle_is_told_with_its_line(tmp_path, line):
-    """A line that is no record is only forgiven at the end, where a run can be cut."""
+DEEP = json.loads("[" * 500 + "]" * 500)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "complaint"),
+    [
+        (("step",), "1", "verdict.step is a text, should be a whole number"),
+        (("step",), 1.0, "verdict.step is a number, should be a whole number"),
+        (("step",), True, "verdict.step is true or false, should be a whole number"),
+        (("step",), 10**400, "verdict.step is too large a number"),
+        (("error_over_bound",), 10**400, "verdict.error_over_bound is too large a number"),
+        (("error_over_bound",), "much", "error_over_bound is 'much', should be a number"),
+        (("max_ulp",), [1], "verdict.max_ulp is a list, should be a number or null"),
+        (("verdict",), "wonderful", "verdict.verdict is 'wonderful', should be one of: conforms, "),
+        (("verdict",), ["conforms"], "verdict.verdict is a list, should be a word"),
+        (("tensor",), {"a": 1}, "verdict.tensor is an object, should be a text"),
+        (("message",), None, "verdict.message is null, should be a text"),
+        (("message",), DEEP, "verdict.message is a list, should be a text"),
+        (("conventions",), {}, "verdict.conventions is an object, should be a list"),
+        (("differs_by",), [["a"]], r"verdict.differs_by\[0\] has 1 items, should have 2"),
+        (("differs_by",), [["a", []]], r"verdict.differs_by\[0\]\[1\] is a list, should be a text"),
+        (("worst", "index"), [0, "\x1b"], r"verdict.worst.index\[1\] is a text, should be a whole"),
+        (("worst", "bound"), {}, "verdict.worst.bound is an object, should be a number"),
+        (("known",), {"what": "w"}, "verdict.known lacks upstream"),
+        (("colour",), "blue", "verdict has the unknown field 'colour'"),
+        (("\x1b\n" * 99,), 1, r"verdict has the unknown field '\\x1b\\n"),
+        (("kind",), "guess", "a record of the unknown kind 'guess'"),
+        (("kind",), ["verdict"], "a record of the unknown kind"),
+        (("kind",), "header", "line 5: header "),
+    ],
+)
+def test_what_is_no_record_does_not_pass_the_door(tmp_path, place, value, complaint):
+    """A wrong type, depth, size, word or field is told with its line and its field."""
     path = write_run(tmp_path)
-    header, _, rest = path.read_bytes().partition(b"\n")
-    path.write_bytes(header + b"\n" + line + rest)
-    with pytest.raises(RecordsError, match="line 2 is no"):
+    lines = path.read_text("utf-8").splitlines()
+    told = json.loads(lines[4])
+    holder = told
+    for name in place[:-1]:
+        holder = holder[name]
+    holder[place[-1]] = value
+    path.write_text("\n".join([*lines[:4], json.dumps(told), *lines[5:]]) + "\n", "utf-8")
+    with pytest.raises(RecordsError, match=f"line 5: .*{complaint.removeprefix('line 5: ')}") as it:
+        read_run(tmp_path)
+    assert "\n" not in str(it.value) and "\x1b" not in str(it.value)
+    assert len(str(it.value)) < 600
+
+
+@pytest.mark.parametrize(
+    "line", [b"{{{", b"\xff\xfe", b"[" * 10**5, b"17", b'["verdict"]', b"\0" * 9, b"1" * 5000]
+)
+def test_a_damaged_line_is_left_out_and_counted(tmp_path, line):
+    """What is no JSON object costs itself: the rest is read, and the page says what is missing."""
+    path = write_run(tmp_path, status=0)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:3], line + b"\n", *lines[4:8], line + b"\n", *lines[8:]]))
+    run = read_run(tmp_path)
+    assert run.damaged == (4, 9)
+    assert run.complete
+    assert len(run.verdicts) == len(PAIRS) * len(TENSORS) - 1
+    assert "2 lines of records.jsonl cannot be read, and what they said is missing." in render(run)
+    assert len(read_stopped(tmp_path)[0].verdicts) == len(run.verdicts)
+
+
+def test_two_files_are_not_one(tmp_path):
+    """A file that somebody appended to another has a second header, and is refused."""
+    path = write_run(tmp_path)
+    lines = path.read_bytes().count(b"\n")
+    path.write_bytes(path.read_bytes() * 2)
+    with pytest.raises(RecordsError, match=f"line {lines + 1}: a second header"):
         read_run(tmp_path)
 
 
 def test_runs_of_two_machines_read_as_one(tmp_path):
     """Targets of the same name keep apart by their folders; the plans add up."""
-    write_run(tmp_path / "laptop", exit_status=0)
-    write_run(tmp_path / "server", PAIRS[:1], exit_status=1)
+    write_run(tmp_path / "laptop", status=0)
+    write_run(tmp_path / "server", PAIRS[:1], status=1)
     run = read_runs([tmp_path / "laptop", tmp_path / "server"])
-    names = [target["target"] for target in run.targets]
+    names = [target.target for target in run.targets]
     assert names == ["here @ laptop", "there", "here @ laptop", "here @ server"]
-    assert run.header["planned"] == {"cases": 2, "pairs": 6}
+    assert run.header.planned == Planned(cases=2, pairs=6)
+    assert run.machines.keys() == {"laptop", "server"}
     assert run.complete
-    assert run.footer["exit_status"] == 1
+    assert run.footer.exit_status == 1
     assert "here @ server" in render(run)
 
 
 def test_together_they_are_complete_only_if_each_is(tmp_path):
     """One stopped run among several leaves the whole without a footer."""
-    write_run(tmp_path / "one" / "latest", exit_status=0)
+    write_run(tmp_path / "one" / "latest", status=0)
     write_run(tmp_path / "other" / "latest")
     run = read_runs([tmp_path / "one" / "latest", tmp_path / "other" / "latest"])
     assert not run.complete
-    assert {record["target"] for record in run.verdicts} == {
+    assert {record.target for record in run.verdicts} == {
         f"{target} @ {folder}/latest" for target in ("here", "there") for folder in ("one", "other")
     }
 
 
 def test_one_run_alone_is_itself(tmp_path):
     """A single folder is read as `read_run` reads it; none at all is an error."""
-    write_run(tmp_path, exit_status=0)
+    write_run(tmp_path, status=0)
     assert read_runs([tmp_path]) == read_run(tmp_path)
     with pytest.raises(RecordsError, match="no folder"):
         read_runs([])
@@ -171,4 +274,4 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     """Not even root can make a folder below a file."""
     (tmp_path / "file").touch()
     with pytest.raises(RecordsError, match=r"file/run/records.jsonl: cannot be written: Not a dir"):
-        RecordWriter(tmp_path / "file" / "run", {})
+        RecordWriter(tmp_path / "file" / "run", HEADER)

@@ -10,12 +10,14 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from reference.batch_norm import batch_norm, batch_norm_backward
+from reference.backward import batch_norm_backward
+from reference.batch_norm import batch_norm
 from reference.conventions import CANONICAL, CONVENTIONS, Conventions
-from reference.error_bound import Precision, backward_bound, forward_bound
-from reference.expected import expect
+from reference.error_bound import backward_bound, forward_bound
+from reference.expected import OPTIONAL, expect
 from reference.float_formats import FloatFormat
-from reference.layer import Layer, Step
+from reference.layer import Layer, Step, epsilon_of, weight_of_batch
+from reference.precision import Precision
 from tests.exact_oracle import BITS, ExactLayer, as_fraction, certified_root
 
 STATE = ("gamma", "beta", "running_mean", "running_var")
@@ -66,6 +68,15 @@ def draw_tensor(rng, shape, channel_axis: int, offset=0.0, dtype=np.float32) -> 
     return np.moveaxis(tensor, 1, channel_axis)
 
 
+def draw_steps(rng, shape) -> list[Step]:
+    """Return calls of every kind, the channels along axis 1."""
+    steps = []
+    for kind in ("backward", "backward", "forward only", "inference", "backward"):
+        x, dy = (draw_tensor(rng, shape, 1, offset) for offset in (0.5, 0.25))
+        steps.append(Step(x, None if kind == "forward only" else dy, kind != "inference"))
+    return steps
+
+
 def worst_excess(value, bound, exact) -> str | None:
     """Return a message on the first element outside its bound, or None."""
     exact = np.asarray(exact, dtype=object)
@@ -82,6 +93,11 @@ def worst_excess(value, bound, exact) -> str | None:
     return None
 
 
+def exact_layer(state, channels, **options):
+    """Return the oracle's layer: one with a state, or a new one where there is none."""
+    return ExactLayer(state.values(), **options) if state else ExactLayer.new(channels, **options)
+
+
 def check_steps(state, steps, conventions, *, epsilon, momentum, channel_axis=1):
     """Raise AssertionError where `expect` leaves its float64 bounds around the exact tensors."""
     layer = Layer(
@@ -91,8 +107,9 @@ def check_steps(state, steps, conventions, *, epsilon, momentum, channel_axis=1)
         raw_momentum=momentum,
         **state,
     )
-    oracle = ExactLayer(
-        state.values(),
+    oracle = exact_layer(
+        state,
+        steps[0].x.shape[channel_axis],
         epsilon=epsilon,
         momentum=momentum,
         conventions=conventions,
@@ -101,7 +118,7 @@ def check_steps(state, steps, conventions, *, epsilon, momentum, channel_axis=1)
     expectations = expect(layer, steps, conventions)
     for number, (step, expectation) in enumerate(zip(steps, expectations, strict=True)):
         exact = oracle.step(step.x, step.dy, step.training)
-        assert expectation.tensors.keys() - {"x"} == exact.keys()
+        assert expectation.tensors.keys() - {*OPTIONAL} == exact.keys()
         for name in exact:
             expected = expectation.tensors[name]
             excess = worst_excess(expected.value, expected.bound, exact[name])
@@ -115,11 +132,15 @@ def test_every_convention_and_pair_of_conventions_is_exact(changes):
     conventions = Conventions(**changes)
     for shape, epsilon, momentum in (((2, 2, 3), 1e-3, 0.25), ((4, 3), 0.125, 0.9)):
         state = draw_state(rng, shape[1])
-        steps = []
-        for kind in ("backward", "backward", "forward only", "inference", "backward"):
-            x, dy = (draw_tensor(rng, shape, 1, offset) for offset in (0.5, 0.25))
-            steps.append(Step(x, None if kind == "forward only" else dy, kind != "inference"))
+        steps = draw_steps(rng, shape)
         check_steps(state, steps, conventions, epsilon=epsilon, momentum=momentum)
+
+
+@pytest.mark.parametrize("changes", ALL_PAIRS[: len(DEVIATIONS) + 1], ids=name_of)
+def test_a_new_layer_is_exact(changes):
+    """What a layer that nothing was given starts from is exact under every convention."""
+    steps = draw_steps(np.random.default_rng(5), (4, 3))
+    check_steps({}, steps[::-1], Conventions(**changes), epsilon=1e-3, momentum=0.25)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -155,12 +176,13 @@ def test_reference_for_float64_is_exact_in_long_double(changes):
     conventions = Conventions(**changes)
     bits = np.finfo(np.longdouble).nmant + 1
     long_double = FloatFormat("longdouble", bits, -1022, 1023)
-    unit = long_double.unit_roundoff
-    precision = Precision(long_double, long_double, long_double, unit, conventions.summation)
+    precision = Precision(*[long_double] * 7, 0.0, conventions.summation)
     state = draw_state(rng, 2, np.float64)
-    options = {"epsilon": 1e-3, "conventions": conventions, "channel_axis": -1}
-    oracle = ExactLayer(state.values(), momentum=0.75, **options)
-    weight = conventions.weight_of_batch(0.75)
+    options = {"conventions": conventions, "channel_axis": -1}
+    oracle = ExactLayer(state.values(), epsilon=1e-3, momentum=0.7, **options)
+    handed = Layer("float64", epsilon=1e-3, raw_momentum=0.7)
+    options["epsilon"] = epsilon_of(handed, conventions)
+    weight = weight_of_batch(handed, conventions)
     d_running = np.zeros(2), np.zeros(2)
     for batches_seen in range(3):
         x, dy = (draw_tensor(rng, (3, 2, 2), -1, dtype=np.float64) for _ in range(2))

@@ -1,20 +1,15 @@
 """The pages behind the figures, in a real browser: what explains a verdict and how to repeat it."""
 
+from dataclasses import replace
 from urllib.parse import quote
 
-from records.file import read_run
+import pytest
+
+from records.verdict import Verdict
 from reports.html import render
+from reports.text import figure
 from tests import test_report_browser
-from tests.sample_records import (
-    DIAGNOSIS,
-    FAR,
-    HALF,
-    KNOWN,
-    LOG,
-    SLOW,
-    UNEXPLAINED,
-    write_sample,
-)
+from tests.gold import first, gold, varied
 from tests.test_report_browser import visit
 
 browser = test_report_browser.browser
@@ -22,14 +17,8 @@ open_page = test_report_browser.open_page
 sample = test_report_browser.sample
 
 
-def test_evidence_shows_the_worst_element(sample):
-    """The page of a case has formula, source and the four values as hex floats."""
-    visit(sample, "#/case/float16%20statistics%20overflow%20is%20no%20surprise/keras-cpu-eager")
-    text = sample.execute_script("return document.querySelector('#evidence').innerText")
-    for word in ("running_var ←", "https://keras.io/", "0x1.8000000000000p-1", "index [2]",
-                 "0x1.7000000000000p-1", "0x1.a000000000000p-1", "running_variance = biased",
-                 "65504 is the largest float16", "error inf × bound"):  # fmt: skip
-        assert word in text, word
+def address(record):
+    return f"#/case/{quote(record.case, safe='')}/{quote(record.target, safe='')}"
 
 
 def text_of(browser, address: str) -> str:
@@ -38,40 +27,81 @@ def text_of(browser, address: str) -> str:
     return browser.execute_script("return document.querySelector('#evidence').innerText")
 
 
-def test_evidence_says_what_explains_a_verdict(sample):
+def test_evidence_shows_the_worst_element(sample):
+    """The page of a case has formula, source and the four values as hex floats."""
+    record = next(
+        one for one in gold().verdicts if one.known and one.tensor == "running_var" and one.worst
+    )
+    case = first(gold().cases, case=record.case)
+    text = text_of(sample, address(record))
+    values = ("observed", "expected", "canonical", "bound")
+    for word in ("running_var ←", record.conventions[0].source, case.reason,
+                 f"index [{', '.join(map(str, record.worst.index))}]",
+                 f"{record.conventions[0].field} = {record.conventions[0].option}",
+                 f"{figure(record.error_over_bound)} × bound",
+                 *(getattr(record.worst, f"{name}_hex") for name in values)):  # fmt: skip
+        assert word in text, word
+
+
+def test_evidence_says_what_a_verdict_differs_by(sample):
+    """The convention stands in the table of tensors, and with what it means below."""
+    record = first(gold().verdicts, differs_by=(("running_variance", "biased"),))
+    text = text_of(sample, address(record))
+    assert "running_variance=biased" in text
+    assert "running variance gathers the batch variance that divides by n" in text
+
+
+def test_evidence_says_what_explains_a_verdict(sample, open_page):
     """What is known with its link, else the hypotheses; the stack of what died."""
-    half, far, slow = (quote(name, safe="") for name in (HALF, FAR, SLOW))
-    known = text_of(sample, f"#/case/{half}/flax-cpu-jit")
-    assert f"Known: {KNOWN['what']} ({KNOWN['upstream']})." in known
-    assert "explains it" not in known
-    diagnosed = text_of(sample, f"#/case/{far}/keras-cpu-eager")
-    for word in ("Explained by", "the simplest first", *DIAGNOSIS):
-        assert word in diagnosed, word
-    assert UNEXPLAINED in text_of(sample, f"#/case/{half}/keras-cpu-eager")
-    assert LOG.strip() in text_of(sample, f"#/case/{slow}/gluon-cpu-eager")
+    diagnosed = next(one for one in gold().verdicts if len(one.diagnosis) > 1 and not one.known)
+    text = text_of(sample, address(diagnosed))
+    for word in ("Explained by", "the simplest first", *(one.name for one in diagnosed.diagnosis)):
+        assert word in text, word
+    late = first(gold().verdicts, verdict=Verdict.TIMED_OUT)
+    assert late.log.strip() in text_of(sample, address(late))
+    found = next(one for one in gold().verdicts if one.known)
+    known = replace(found, diagnosis=())
+    verdicts = tuple(known if one is found else one for one in gold().verdicts)
+    text = text_of(open_page(render(replace(gold(), verdicts=verdicts))), address(known))
+    assert f"Known: {known.known.what} ({known.known.upstream})." in text
+    assert "explains it, alone or in pairs" not in text
+    unknown = replace(gold(), verdicts=(replace(known, known=None),))
+    text = text_of(open_page(render(unknown)), address(known))
+    assert f"{known.message}; no convention, number or known fault explains it, alone or" in text
 
 
 def test_convention_shows_what_was_measured(sample):
     """Each dtype has its probe and numbers; what is undetermined says why."""
-    text = text_of(sample, "#/convention/statistics_dtype/pytorch-cpu-eager")
-    for word in ("Measured in float32: float32", "Measured in float16: input_dtype"):
+    text = text_of(sample, "#/convention/empty_batch/wrong-layer-cpu-eager")
+    for word in ("Measured in float32: keeps, but declared raises", "probe-empty-batch-float32"):
         assert word in text, word
-    text = text_of(sample, "#/convention/variance_algorithm/keras-cpu-eager")
-    for word in ("one_pass, but declared two_pass", "1.0 × 10³", "probe of variance algorithm"):
+    text = text_of(sample, "#/convention/arithmetic/gluon-cpu-eager")
+    for word in ("Measured in float16: rounded_steps", "widened", "VARIANCE_TO_INVSTD"):
         assert word in text, word
-    text = text_of(sample, "#/convention/single_value/flax-cpu-jit")
-    assert "Undetermined: both options give these numbers" in text
+    text = text_of(sample, "#/convention/variance_algorithm/wrong-layer-cpu-eager")
+    assert "Undetermined: outside every bound: " in text
 
 
-def test_what_is_not_declared_is_not_called_declared(open_page, tmp_path):
+@pytest.mark.parametrize(
+    ("target", "named"), [("keras-cpu-eager", True), ("pytorch-cpu-eager", False)]
+)
+def test_convention_lists_the_cases_that_confirm_it(sample, target, named):
+    """Those that it explains come first; where none names it, that is said."""
+    text = text_of(sample, f"#/convention/running_variance/{target}")
+    assert ("running_variance=biased" in text) is named
+    assert ("No case of this run names it" in text) is not named
+
+
+def test_what_is_not_declared_is_not_called_declared(sample, open_page):
     """The banner of a mismatch and the facts say that the suite assumes the option."""
-    run = read_run(write_sample(tmp_path).parent)
-    for record in run.measured:
-        if (record["target"], record["field"]) == ("keras-cpu-eager", "variance_algorithm"):
-            record["source"] = "not declared: assumed by the suite"
-    text = text_of(open_page(render(run)), "#/convention/variance_algorithm/keras-cpu-eager")
-    assert "Measured one_pass, not declared; the suite assumes two_pass." in text
+    page = "#/convention/single_value/wrong-layer-cpu-eager"
+    text = text_of(sample, page)
+    assert "Measured raises, not declared; the suite assumes beta." in text
     assert "but declared" not in text
+    where = {"target": "wrong-layer-cpu-eager", "field": "single_value"}
+    declared = varied(gold().measured, where, source="its docs")
+    text = text_of(open_page(render(replace(gold(), measured=declared))), page)
+    assert "Measured raises, but declared beta." in text
 
 
 def test_reproduction_is_copied_by_keyboard(sample):
@@ -79,10 +109,11 @@ def test_reproduction_is_copied_by_keyboard(sample):
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.keys import Keys
 
-    text_of(sample, f"#/case/{quote(SLOW, safe='')}/flax-cpu-jit")
+    case = gold().cases[0].case
+    text_of(sample, address(first(gold().verdicts, case=case, target="flax-cpu-jit")))
     command = sample.execute_script("return document.querySelector('.reproduce code').textContent")
     assert command == (
-        f"pytest --implementation flax --mode jit --device cpu --case '{SLOW}' "
+        f"pytest --implementation flax --mode jit --device cpu --case {case} "
         "--report=reports/reproduced"
     )
     beside = sample.execute_script("return document.querySelector('.reproduce').textContent")

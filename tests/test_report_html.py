@@ -4,54 +4,64 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from records.file import FILE_NAME, Run, read_run
+from records.file import FILE_NAME, Run, line_of, read_run
+from records.hypothesis import Hypothesis, Kind
+from records.schema import Declared, ExplanationRecord, TargetRecord, VerdictRecord, WorstElement
+from records.verdict import Verdict
 from reports.html import linked, render, write
 from reports.payload import LARGEST, Links, embeddable, payload
 from reports.summary import summarize
-from tests.sample_records import PLACES, header, write_sample
+from tests.gold import FOLDER, first, gold
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture
-def run(tmp_path):
-    return read_run(write_sample(tmp_path).parent)
+@pytest.fixture(scope="module")
+def page():
+    return render(gold())
 
 
 @pytest.fixture
-def page(run):
-    return render(run)
+def folder(tmp_path):
+    """A folder with the records of a run."""
+    shutil.copy(FOLDER / FILE_NAME, tmp_path)
+    return tmp_path
 
 
-def large_run(targets=10, verdicts=5_000):
+def large_run(targets=10, verdicts=5_000, **changes):
     """Return a run as large as they get; every fourth verdict differs, every fiftieth violates."""
     names = [f"target-{number}" for number in range(targets)]
-    run = Run(header(), [{"target": name, "implementation": name} for name in names])
-    tensors = header()["tensors"]
-    worst = {
-        name: {"value": 0.30000001192092896, "hex": "0x1.3333340000000p-2"}
-        for name in ("observed", "expected", "canonical", "bound")
-    }
-    used = {"running_variance": {"option": "biased", "source": "a source file, a function"}}
+    places = [
+        {"target": name, "implementation": name, "device": "cpu", "mode": "eager"} for name in names
+    ]
+    tensors, value = gold().header.tensors, 0.30000001192092896
+    used = Declared(field="running_variance", option="biased", source="a source file, a function")
+    found = []
     for number in range(verdicts):
         case = f"claim number {number // 12} holds for every channel of the layer"
-        for name in names:
-            kind = "violates" if number % 50 == 1 else "conforms"
-            kind = "differs" if number % 4 == 0 else kind
-            record = {"case": case, "target": name, "tensor": tensors[number % 6], "step": 1}
-            record |= {"verdict": kind, "error_over_bound": number / 5e3, "max_ulp": number % 9}
-            record |= {"convention": "running_variance=biased" if kind == "differs" else ""}
-            record |= {"worst": {"index": [3, number]} | worst, "conventions": used}
-            record |= {"message": f"{name} {case}: y[{number}] = 0x1.3p-2, should be 0x1.4p-2"}
-            run.verdicts.append(record)
-    run.footer = {"kind": "footer"}
-    return run
+        kind = Verdict.VIOLATES if number % 50 == 1 else Verdict.CONFORMS
+        kind = Verdict.DIFFERS if number % 4 == 0 else kind
+        differs_by = (("running_variance", "biased"),) if kind is Verdict.DIFFERS else ()
+        worst = WorstElement(
+            index=(3, number), observed=value, expected=value, canonical=value, bound=value
+        )
+        for place in places:
+            told = {"case": case, "dtype": "float32", "tensor": tensors[number % 6], "step": 1}
+            told |= {"error_over_bound": number / 5e3, "max_ulp": float(number % 9)}
+            message = f"{place['target']} {case}: y[{number}] = 0x1.3p-2, should be 0x1.4p-2"
+            told |= {"verdict": kind, "differs_by": differs_by, "message": message}
+            told |= {"worst": worst, "conventions": (used,)}
+            found.append(VerdictRecord(**place, **{**told, **changes}))
+    columns = tuple(TargetRecord(**place) for place in places)
+    return Run(gold().header, columns, verdicts=tuple(found), footer=gold().footer)
 
 
 def test_policy_allows_this_style_and_script_only(page):
@@ -97,41 +107,106 @@ def test_every_table_has_a_caption_and_no_percentage_is_shown(page):
     assert "%" not in re.sub(r'href="[^"]*"', "", body)
 
 
-def test_payload_holds_each_verdict_once(run):
-    """Every verdict line is a row; all but the conforming ones have their details."""
+def payload_of(run, **more):
     summary = summarize(run)
-    data = payload(summary, Links(summary))
+    return payload(summary, Links(summary), **more)
+
+
+def test_payload_holds_each_verdict_once():
+    """Every verdict line is a row; all but the conforming ones have their details."""
+    run, data = gold(), payload_of(gold())
     assert sorted(row[10] for row in data["rows"]) == list(range(len(run.verdicts)))
-    plain = [row for row in data["rows"] if data["verdicts"][row[4]][1] == "conforms"]
-    assert {row[11] for row in plain} == {0}
-    assert all(row[11] for row in data["rows"] if row not in plain)
+    for row in data["rows"]:
+        record = run.verdicts[row[10]]
+        assert data["verdicts"][row[4]][1] == record.verdict
+        assert data["cases"][row[0]]["id"] == record.case
+        assert data["choices"][row[8]] == tuple((a, str(b)) for a, b in record.differs_by)
+        assert bool(row[11]) == (record.verdict is not Verdict.CONFORMS)
     assert data["leftOut"] == 0
 
 
-def test_details_of_the_gravest_verdicts_stay_when_space_ends(run):
+def test_verdicts_that_say_the_same_stay_two():
+    """Two lines that are equal in all are two rows, each with its details."""
+    crashed = first(gold().verdicts, verdict=Verdict.CRASHED)
+    twice = replace(gold(), verdicts=(crashed, replace(crashed)), explanations=(), measured=())
+    data = payload_of(twice)
+    assert sorted(row[10] for row in data["rows"]) == [0, 1]
+    assert all(row[11] for row in data["rows"])
+    (finding,) = [one for one in data["findings"] if one["kind"] == Verdict.CRASHED]
+    assert sorted(finding["rows"]) == [0, 1]
+
+
+def test_details_hold_every_figure_of_the_verdict():
+    """The message with what explains it, what is known, the log, the worst element in hex."""
+    run, data = gold(), payload_of(gold())
+    details = {row[10]: row[11] for row in data["rows"]}
+    texts = data["texts"]
+    violating = next(one for one in run.verdicts if one.known and one.diagnosis)
+    message, known, upstream, log, diagnosis, *values = details[run.verdicts.index(violating)]
+    explained = f"; explained by {violating.diagnosis[0].name}: {violating.diagnosis[0].sentence}"
+    assert texts[message].startswith(violating.message + explained)
+    assert (texts[known], texts[upstream]) == (violating.known.what, violating.known.upstream)
+    assert [texts[at] for at in diagnosis] == [one.name for one in violating.diagnosis]
+    worst = violating.worst
+    assert values[0] == ", ".join(map(str, worst.index))
+    assert values[1:5] == [
+        str(worst.observed),
+        worst.observed.hex(),
+        str(worst.expected),
+        worst.expected.hex(),
+    ]
+    assert texts[log] == ""
+    late = first(run.verdicts, verdict=Verdict.TIMED_OUT)
+    message, _, _, log, diagnosis, *values = details[run.verdicts.index(late)]
+    assert (texts[message], texts[log], diagnosis, values) == (late.message, late.log, [], [])
+    assert "hold_the_gil" in late.log
+
+
+def test_that_nothing_explains_it_is_no_news_of_what_is_known():
+    """A violation without a diagnosis says so unless somebody has understood it."""
+    known = replace(next(one for one in gold().verdicts if one.known), diagnosis=())
+    assert known.explained == known.message
+    unknown = replace(known, known=None)
+    nothing = "no convention, number or known fault explains it, alone or in pairs"
+    assert unknown.explained == f"{known.message}; {nothing}"
+    sound = first(gold().verdicts, verdict=Verdict.DIFFERS)
+    assert sound.explained == sound.message
+
+
+def test_details_of_the_gravest_verdicts_stay_when_space_ends():
     """With little space the differences lose their details first, and the page says how many."""
-    summary = summarize(run)
-    data = payload(summary, Links(summary), largest=1_500)
-    kinds = [data["verdicts"][row[4]][1] for row in data["rows"] if row[11]]
-    assert "crashed" in kinds
-    assert "differs" not in kinds
-    assert data["leftOut"] == sum(kind != "conforms" for kind in kinds_of(run)) - len(kinds)
+    data = payload_of(gold(), largest=40_000)
+    kept = {data["verdicts"][row[4]][1] for row in data["rows"] if row[11]}
+    assert Verdict.BROKEN_ADAPTER in kept
+    assert Verdict.DIFFERS not in kept
+    wanted = sum(one.verdict is not Verdict.CONFORMS for one in gold().verdicts)
+    assert data["leftOut"] == wanted - sum(bool(row[11]) for row in data["rows"]) > 0
 
 
-def kinds_of(run):
-    return [record["verdict"] for record in run.verdicts]
-
-
-@pytest.mark.parametrize("wrong", [None, 1, 10**400, "text", [[1]], {"a": []}])
-def test_records_of_another_shape_still_render(run, wrong):
-    """A record written by something else costs its own figures, not the report."""
-    for name in ("tensors", "conventions", "formulas", "machine", "planned", "command", "started"):
-        run.header[name] = wrong
-    for records in (run.targets, run.cases, run.verdicts, run.measured):
-        for number, name in enumerate(records[0]):
-            if name not in ("kind", "target"):
-                records[number % len(records)][name] = wrong
-    assert "BatchNorm divergence report" in render(run)
+def test_records_that_do_not_fit_together_still_render():
+    """Cases, targets and conventions that nothing else tells of cost their own figures only."""
+    lost = {"case": "no such case", "target": "no-such-target"}
+    differs = first(gold().verdicts, verdict=Verdict.DIFFERS)
+    foreign = replace(differs, **lost, differs_by=(("colour", "blue"),), tensor="z", step=-1)
+    nameless = replace(differs, **lost, differs_by=(), tensor="")
+    lonely = replace(gold().measured[0], target="no-such-target", field="colour")
+    cause = Hypothesis(Kind.CONVENTIONS, "")
+    place = {
+        name: getattr(gold().targets[0], name) for name in ("implementation", "device", "mode")
+    }
+    said = ExplanationRecord(
+        target="no-such-target", **place, hypothesis=cause, sentence="", cases=("no such case",)
+    )
+    run = replace(
+        gold(),
+        verdicts=(*gold().verdicts, foreign, nameless),
+        measured=(*gold().measured, lonely),
+        explanations=(said,),
+        cases=(),
+    )
+    page = render(run)
+    assert "no-such-target" in page
+    assert "colour=blue" in page
 
 
 def test_large_run_stays_below_15_megabytes():
@@ -141,36 +216,34 @@ def test_large_run_stays_below_15_megabytes():
 
 def test_many_long_messages_stay_below_15_megabytes():
     """Long messages do not make the page grow without end."""
-    run = large_run(targets=2, verdicts=2_000)
-    for number, record in enumerate(run.verdicts):
-        record |= {"verdict": "raised", "message": f"{number}" * 30_000}
+    run = large_run(targets=2, verdicts=2_000, verdict=Verdict.RAISED)
+    long = (replace(one, message=f"{at}" * 4_000) for at, one in enumerate(run.verdicts))
+    run = replace(run, verdicts=tuple(long))
     page = render(run)
     assert len(page.encode()) < 15_000_000
     assert LARGEST < 15_000_000
 
 
-def test_write_replaces_the_page_at_once(tmp_path):
+def test_write_replaces_the_page_at_once(folder):
     """The page is complete or as it was, and nothing else is left in the folder."""
-    write_sample(tmp_path)
-    (tmp_path / "index.html").write_text("old")
-    assert write(tmp_path) == tmp_path / "index.html"
-    assert "BatchNorm divergence report" in (tmp_path / "index.html").read_text("utf-8")
-    assert sorted(item.name for item in tmp_path.iterdir()) == ["index.html", FILE_NAME]
+    (folder / "index.html").write_text("old")
+    assert write(folder) == folder / "index.html"
+    assert "BatchNorm divergence report" in (folder / "index.html").read_text("utf-8")
+    assert sorted(item.name for item in folder.iterdir()) == ["index.html", FILE_NAME]
 
 
-def test_failed_write_keeps_the_old_page(tmp_path, monkeypatch):
+def test_failed_write_keeps_the_old_page(folder, monkeypatch):
     """A full disk or a kill in between leaves the page that was there."""
-    write_sample(tmp_path)
-    (tmp_path / "index.html").write_text("old")
+    (folder / "index.html").write_text("old")
 
     def fail(*_):
         raise OSError("no space left")
 
     monkeypatch.setattr("os.replace", fail)
     with pytest.raises(OSError, match="no space left"):
-        write(tmp_path)
-    assert (tmp_path / "index.html").read_text() == "old"
-    assert sorted(item.name for item in tmp_path.iterdir()) == ["index.html", FILE_NAME]
+        write(folder)
+    assert (folder / "index.html").read_text() == "old"
+    assert sorted(item.name for item in folder.iterdir()) == ["index.html", FILE_NAME]
 
 
 def command(*arguments):
@@ -182,20 +255,34 @@ def command(*arguments):
     )
 
 
-def test_command_renders_from_records_alone(tmp_path):
+def test_command_renders_from_records_alone(folder):
     """`python -m conformance report DIR` writes the page of a run and prints its path."""
-    write_sample(tmp_path)
-    done = command(tmp_path)
+    done = command(folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{tmp_path / 'index.html'}\n"
+    assert done.stdout == f"{folder / 'index.html'}\n"
+
+
+def test_command_tells_of_damaged_lines(folder):
+    """The page is written, and a warning says how many lines it lacks."""
+    path = folder / FILE_NAME
+    first, second, rest = path.read_bytes().split(b"\n", 2)
+    path.write_bytes(b"\n".join([first, second[:30], rest]))
+    done = command(folder)
+    assert done.returncode == 0
+    assert done.stderr == "warning: 1 line of the records cannot be read, and left out\n"
+    assert "1 line of records.jsonl cannot be read" in (folder / "index.html").read_text("utf-8")
 
 
 @pytest.fixture
 def two_runs(tmp_path):
     """Two runs of the same targets on two machines."""
+    run = read_run(FOLDER)
+    small = [*run.targets[:2], *run.cases, *(one for one in run.verdicts if "keras" in one.target)]
     for name, cores in (("laptop", 8), ("server", 64)):
-        path = write_sample(tmp_path / name)
-        path.write_text(path.read_text("utf-8").replace('"cores": 2', f'"cores": {cores}'), "utf-8")
+        machine = replace(run.header.machine, cores=cores)
+        lines = map(line_of, [replace(run.header, machine=machine), *small, run.footer])
+        (tmp_path / name).mkdir()
+        (tmp_path / name / FILE_NAME).write_text("".join(lines), "utf-8")
     return tmp_path / "laptop", tmp_path / "server"
 
 
@@ -205,7 +292,8 @@ def test_command_shows_several_runs_as_one_page(two_runs):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{two_runs[0] / 'index.html'}\n"
     page = (two_runs[0] / "index.html").read_text("utf-8")
-    for word in ("pytorch-cpu-eager @ laptop", "pytorch-cpu-eager @ server", "150 verdicts",
+    verdicts = 2 * len(read_run(two_runs[0]).verdicts)
+    for word in ("keras-cpu-eager @ laptop", "keras-cpu-eager @ server", f"{verdicts} verdicts",
                  "2 runs", "cpu · eager @ server", "2 kinds of machine",
                  "machine of laptop", "cores 64"):  # fmt: skip
         assert word in page, word
@@ -232,11 +320,10 @@ def test_command_says_in_one_line_what_is_wrong(tmp_path):
             done.stderr.startswith("python -m conformance report: ")
             and done.stderr.count("\n") == 1
         )
-    write_sample(tmp_path / "good")
-    done = command(tmp_path / "good", tmp_path / "none")
+    done = command(FOLDER, tmp_path / "none")
     assert (done.returncode, done.stdout) == (2, "")  # no page of half of what was asked for
     assert str(tmp_path / "none") in done.stderr
-    done = command(tmp_path / "good", "--output", tmp_path / "bad" / FILE_NAME)
+    done = command(FOLDER, "--output", tmp_path / "bad" / FILE_NAME)
     assert done.returncode == 2
     assert done.stderr.startswith("python -m conformance report: ") and done.stderr.count("\n") == 1
 
@@ -249,7 +336,7 @@ def test_command_teaches():
         assert word in " ".join(text.split()), word
 
 
-def test_same_records_give_the_same_page(run):
+def test_same_records_give_the_same_page(page):
     """A report can be compared byte for byte."""
-    assert render(run) == render(run)
-    assert all(target in render(run) for target in PLACES)
+    assert render(gold()) == page
+    assert all(target.target in page for target in gold().targets)

@@ -1,60 +1,75 @@
-"""The view data of a report, held against exact values."""
+"""The view data of a report, held against the records that it is drawn from."""
 
-import copy
 import math
+import shlex
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 
-from records.file import VERDICTS, Run, read_run
-from reports.evidence import FAILING, SEVERITY, Used, Value, Worst, error_key, worst_first
-from reports.figures import HeatCell, heat_level
-from reports.findings import KINDS
-from reports.payload import GLYPHS
+from records.file import Run
+from records.schema import Machine
+from records.verdict import Verdict
+from reports.evidence import error_key, worst_first
+from reports.figures import INPUTS, HeatCell, heat_level
 from reports.summary import summarize
-from tests.sample_records import DIAGNOSIS, HALF, LOG, PLACES, SOURCE, write_sample
+from tests.gold import first, gold, varied
 
-TARGETS = (*PLACES, "gluon-cpu-hybridized")
-
-
-@pytest.fixture
-def run(tmp_path):
-    return read_run(write_sample(tmp_path).parent)
+ODD = "an-odd-number-of-values-per-channel-float64"
 
 
-@pytest.fixture
-def summary(run):
-    return summarize(run)
+@pytest.fixture(scope="module")
+def summary():
+    return summarize(gold())
 
 
 def test_title_says_what_ran(summary):
     """The title counts targets, cases, verdicts and judged pairs."""
-    title = summary.title
-    assert (title.targets, title.cases, title.verdicts) == (5, 8, 75)
-    assert (title.judged, title.planned, title.complete, title.banner) == (28, 28, True, "")
-    assert (title.date, title.machine) == ("2026-11-20", "x86-64, 2 cores")
-    assert ("command", "pytest --targets all") in title.facts
+    run, title = gold(), summary.title
+    pairs = len({(record.case, record.target) for record in run.verdicts})
+    assert (title.targets, title.cases) == (len(run.targets), len(run.cases))
+    assert title.verdicts == len(run.verdicts)
+    assert (title.judged, title.planned, title.complete, title.banner) == (pairs, pairs, True, "")
+    assert (title.date, title.machine) == (run.header.started[:10], "x86_64, 2 cores")
+    assert ("command", shlex.join(run.header.command)) in title.facts
+    assert ("exit status", "1") in title.facts
 
 
-def test_run_without_footer_is_incomplete(tmp_path):
+def test_run_without_footer_is_incomplete():
     """Records without a footer lead to a banner with N of M pairs."""
-    title = summarize(read_run(write_sample(tmp_path, complete=False).parent)).title
+    run = replace(gold(), footer=None, verdicts=gold().verdicts[:100])
+    judged = len({(record.case, record.target) for record in run.verdicts})
+    planned = run.header.planned.pairs
+    title = summarize(run).title
     assert title.complete is False
-    assert title.banner.startswith("Incomplete run: 9 of 28 planned case × target pairs")
+    expected = f"Incomplete run: {judged} of {planned} planned case × target pairs were judged"
+    assert title.banner.startswith(expected)
 
 
-def test_finished_run_with_missing_pairs_says_so(run):
+def test_finished_run_with_missing_pairs_says_so():
     """A footer does not hide that planned pairs were never judged."""
-    run.header["planned"]["pairs"] = 30
-    expected = "The run ended, but only 28 of 30 planned case × target pairs were judged."
-    assert summarize(run).title.banner == expected
+    planned = gold().header.planned
+    more = replace(planned, pairs=planned.pairs + 2)
+    title = summarize(replace(gold(), header=replace(gold().header, planned=more))).title
+    expected = f"only {planned.pairs} of {more.pairs} planned case × target pairs were judged."
+    assert title.banner == f"The run ended, but {expected}"
 
 
-def test_summary_is_pure(run):
-    """The records are not changed and give the same view data twice."""
-    before = copy.deepcopy(run)
-    first, second = summarize(run), summarize(run)
-    assert repr(first) == repr(second)  # NaN differs from itself, its text does not
-    assert run == before
+def test_damaged_lines_are_told():
+    """In the banner how many they are, and among the facts which."""
+    title = summarize(replace(gold(), damaged=(7,))).title
+    expected = "1 line of records.jsonl cannot be read, and what it said is missing."
+    assert (title.banner, title.damaged) == (expected, 1)
+    title = summarize(replace(gold(), damaged=(7, 9), footer=None)).title
+    assert title.banner.startswith("Incomplete run: ")
+    assert title.banner.endswith(" 2 lines of records.jsonl cannot be read, and what they said is "
+                                 "missing.")  # fmt: skip
+    assert ("damaged lines", "7, 9") in title.facts
+
+
+def test_summary_is_pure(summary):
+    """The same records give the same view data twice."""
+    assert repr(summarize(gold())) == repr(summary)  # NaN differs from itself, its text does not
 
 
 def test_lead_counts_parted_and_agreed_conventions(summary):
@@ -66,96 +81,107 @@ def test_lead_counts_parted_and_agreed_conventions(summary):
         "behaviour",
         "bound",
     ]
-    every = len(parted) + len(summary.matrix.agreed)
-    start = f"BatchNorm layers make {every} choices. These 5 targets "
+    every = len(gold().header.conventions)
+    start = f"BatchNorm layers make {every} choices. These {len(gold().targets)} targets "
     start += f"differ on {len(parted)} and agree on {every - len(parted)}. "
     assert summary.lead.startswith(start)
     assert all(row.parted for row in parted) and not any(r.parted for r in summary.matrix.agreed)
 
 
-def test_conventions_of_a_verdict_may_be_a_list_or_an_object(run):
-    """Both spellings of the used conventions are read alike."""
-    before = summarize(run).rows
-    for record in run.verdicts:
-        record["conventions"] = {item["field"]: item for item in record["conventions"]}
-    assert [row.used for row in summarize(run).rows] == [row.used for row in before]
-
-
 def test_strip_counts_verdicts(summary):
-    """Every verdict is counted once, under its target."""
-    strip = {row.verdict: row.counts for row in summary.strip}
-    assert strip["violates"] == (0, 3, 2, 0, 0)
-    assert strip["timed out"] == (0, 0, 1, 0, 0)
-    assert strip["broken adapter"] == (0, 0, 0, 0, 1)
-    assert strip["not run"] == (0, 0, 0, 1, 0)
-    assert set(VERDICTS) == set(SEVERITY) == {*GLYPHS} - {"mismatch"} == set(strip)
-    assert set(KINDS) == {*FAILING, "mismatch", "unavailable"}
-    assert sum(map(sum, strip.values())) == summary.title.verdicts
+    """Every verdict is counted once, under its target; the plainest come first."""
+    counted = Counter((record.verdict, record.target) for record in gold().verdicts)
+    assert [row.verdict for row in summary.strip] == list(Verdict)
+    for row in summary.strip:
+        expected = [counted[row.verdict, target.target] for target in gold().targets]
+        assert list(row.counts) == expected, row.verdict
 
 
-def test_heat_shows_worst_finite_error_and_counts_the_rest(summary):
+def test_heat_shows_worst_finite_error_and_counts_the_rest():
     """Infinite and NaN errors are counted beside the worst finite one."""
-    heat = {row.tensor: row.cells for row in summary.heat}
-    assert list(heat) == ["y", "dx", "dgamma", "dbeta", "running_mean", "running_var", "x"]
-    assert heat["dx"][2] == HeatCell("flax-cpu-jit", 2.2e4, "+4.3", 0, 0, 3, "above-3")
-    assert heat["dbeta"][0].log == "exact"
-    keras, flax, broken = heat["running_var"][1], heat["running_var"][2], heat["running_var"][4]
-    assert (keras.worst, keras.infinite, keras.not_a_number, keras.level) == (0.3, 1, 0, "infinite")
-    assert (flax.infinite, flax.not_a_number, flax.log) == (0, 1, "−0.7")
-    assert broken == HeatCell("gluon-cpu-hybridized", None, "", 0, 0, 0, "none")
+    worst = {"y": 2.2e4, "dx": math.inf, "dgamma": math.nan, "dbeta": 0.0}
+    verdicts = gold().verdicts
+    for tensor, error in worst.items():
+        where = {"target": "keras-cpu-eager", "tensor": tensor}
+        verdicts = varied(verdicts, where, error_over_bound=0.0)
+        verdicts = varied(verdicts, {**where, "case": ODD}, error_over_bound=error)
+    told = {one.tensor for one in verdicts if one.error_over_bound is not None}
+    inputs = [name for name in INPUTS if name in told]
+    assert "x" in inputs
+    heat = {row.tensor: row.cells[1] for row in summarize(replace(gold(), verdicts=verdicts)).heat}
+    assert list(heat) == ["y", "dx", "dgamma", "dbeta", "running_mean", "running_var", *inputs]
+    count = {name: sum(one.target == "keras-cpu-eager" and one.tensor == name
+                       and one.error_over_bound is not None for one in verdicts)
+             for name in worst}  # fmt: skip
+    keras = "keras-cpu-eager"
+    assert heat["y"] == HeatCell(keras, 2.2e4, "+4.3", 0, 0, count["y"], "above-3")
+    assert heat["dx"] == HeatCell(keras, 0.0, "exact", 1, 0, count["dx"], "infinite")
+    assert heat["dgamma"] == HeatCell(keras, 0.0, "exact", 0, 1, count["dgamma"], "infinite")
+    assert heat["dbeta"] == HeatCell(keras, 0.0, "exact", 0, 0, count["dbeta"], "exact")
 
 
-def test_input_after_the_call_has_a_row_where_it_is_reported(summary, run):
+def test_a_target_without_figures_has_an_empty_cell(summary):
+    """What was not judged is neither exact nor far."""
+    at = [target.name for target in summary.targets].index("pytorch-functional-cpu-eager")
+    empty = HeatCell("pytorch-functional-cpu-eager", None, "", 0, 0, 0, "none")
+    assert {row.cells[at] for row in summary.heat} == {empty}
+
+
+def test_input_after_the_call_has_a_row_where_it_is_reported(summary):
     """x is the last row, says what it is, and is not there where nobody reports it."""
     row = summary.heat[-1]
-    assert (row.tensor, row.label, row.cells[0].log) == ("x", "x after the call", "exact")
-    assert [cell.verdicts for cell in row.cells] == [1, 0, 0, 0, 0]
-    assert all(not other.label for other in summary.heat[:-1])
-    run.header["tensors"] = ["x", *run.header["tensors"]]
-    assert summarize(run).heat[-1].tensor == "x"
-    run.verdicts = [record for record in run.verdicts if record["tensor"] != "x"]
-    assert [other.tensor for other in summarize(run).heat] == [
+    assert (row.tensor, row.label) == ("x", "x after the call")
+    labelled = {other.tensor for other in summary.heat if other.label}
+    assert labelled == {other.tensor for other in summary.heat} & set(INPUTS)
+    tensors = gold().header.tensors
+    first_of_all = replace(gold().header, tensors=("x", *(one for one in tensors if one != "x")))
+    assert summarize(replace(gold(), header=first_of_all)).heat[-1].tensor == "x"
+    without = tuple(record for record in gold().verdicts if record.tensor != "x")
+    assert [other.tensor for other in summarize(replace(gold(), verdicts=without)).heat] == [
         other.tensor for other in summary.heat[:-1]
     ]
 
 
-def test_log_and_diagnosis_belong_to_the_verdict(summary):
-    """A crash keeps its stack, a violation its hypotheses, the simplest first."""
-    crashed = next(row for row in summary.rows if row.verdict == "crashed")
-    assert (crashed.log, crashed.diagnosis) == (LOG, ())
-    violating = next(row for row in summary.rows if row.diagnosis)
-    assert violating.diagnosis == tuple(DIAGNOSIS)
-
-
-def test_several_runs_have_several_machines(run):
+def test_several_runs_have_several_machines():
     """Machines that differ are counted in the title and listed one by one in the facts."""
-    laptop, server = {"cpu": "arm64", "cores": 8}, {"cpu": "x86-64", "cores": 64}
-    run.header["machines"] = {"laptop": laptop, "server": server, "night": server, "old": None}
-    title = summarize(run).title
-    assert (title.runs, title.machine) == (4, "3 kinds of machine")
-    assert title.facts[-4:] == (
-        ("machine of laptop", "cpu arm64, cores 8"),
-        ("machine of server", "cpu x86-64, cores 64"),
-        ("machine of night", "cpu x86-64, cores 64"),
-        ("machine of old", "unknown"),
-    )
-    run.header["machines"] = {"monday": server, "tuesday": server}
-    assert summarize(run).title.machine == "x86-64, 64 cores"
+    server = replace(gold().header.machine, cpu="x86-64", cores=64)
+    laptop = Machine(platform="Darwin", cpu="", cores=None, python="3.12.1", numpy="2.4.6")
+    machines = {"laptop": laptop, "server": server, "night": server}
+    title = summarize(replace(gold(), machines=machines)).title
+    assert (title.runs, title.machine) == (3, "2 kinds of machine")
+    assert [label for label, _ in title.facts[-3:]] == [f"machine of {name}" for name in machines]
+    assert title.facts[-3][1] == "platform Darwin, cpu , cores , python 3.12.1, numpy 2.4.6"
+    title = summarize(replace(gold(), machines={"monday": server, "tuesday": server})).title
+    assert title.machine == "x86-64, 64 cores"
+    assert summarize(replace(gold(), machines={"laptop": laptop})).title.machine == "Darwin"
 
 
-def test_target_says_how_to_run_it_alone(run):
+def commands(run: Run):
+    return {target.name: target.command for target in summarize(run).targets}
+
+
+def test_target_says_how_to_run_it_alone(summary):
     """The command has the words of the record; an adapter of one's own is named by its file."""
-    commands = {target.name: target.command for target in summarize(run).targets}
-    assert commands["flax-cpu-jit"] == "pytest --implementation flax --mode jit --device cpu"
-    run.targets = run.targets[1:]  # what has no target line is known from its verdicts
-    run.header["selection"] = {"adapter": ["/home/me/my layers/gluon.py"]}
-    commands = {target.name: target.command for target in summarize(run).targets}
-    assert commands["pytorch-cpu-eager"] == (
-        "pytest --implementation pytorch --mode eager --device cpu"
+    told = {target.name: target.command for target in summary.targets}
+    assert told["flax-cpu-jit"] == "pytest --implementation flax --mode jit --device cpu"
+    assert told["pytorch==0.0.7-cpu-eager"].startswith("pytest --implementation pytorch==0.0.7 ")
+    assert told["wrong-layer-cpu-eager"] == (
+        "pytest --adapter=./tests/gold/wrong_layer.py --mode eager --device cpu"
     )
-    assert commands["gluon-cpu-eager"] == (
+    mine = replace(gold().header.selection, adapter=("/home/me/my layers/gluon.py",))
+    header = replace(gold().header, selection=mine)
+    assert commands(replace(gold(), header=header))["gluon-cpu-eager"] == (
         "pytest '--adapter=/home/me/my layers/gluon.py' --mode eager --device cpu"
     )
+
+
+def test_a_target_whose_own_line_was_damaged_is_known_from_its_verdicts():
+    """It has a column, with what every verdict says of it."""
+    others = tuple(one for one in gold().targets if one.target != "flax-cpu-jit")
+    column = summarize(replace(gold(), targets=others)).targets[-1]
+    version = first(gold().targets, target="flax-cpu-jit").version
+    assert (column.name, column.version, column.place) == ("flax-cpu-jit", version, "cpu · jit")
+    assert column.command == "pytest --implementation flax --mode jit --device cpu"
 
 
 @pytest.mark.parametrize(
@@ -164,14 +190,14 @@ def test_target_says_how_to_run_it_alone(run):
         ("gluon", "1.9.1", {"mxnet": "1.9.1", "numpy": "1.23.5"}, ("mxnet 1.9.1",)),
         ("flax", "0.12.8", {"flax": "0.12.8", "jax": "0.10.2"}, ("on jax 0.10.2",)),
         ("own", "", {"lib": "2", "numpy": "2.4.6"}, ("on lib 2",)),
-        ("own", "1", None, ()),
+        ("own", "1", {}, ()),
     ],
 )
-def test_target_names_the_packages_behind_it(run, implementation, version, versions, packages):
+def test_target_names_the_packages_behind_it(implementation, version, versions, packages):
     """Every package but numpy and the one whose name and version are shown."""
     told = {"implementation": implementation, "version": version, "versions": versions}
-    run.targets[0] |= told
-    assert summarize(run).targets[0].packages == packages
+    target = replace(gold().targets[0], **told)
+    assert summarize(replace(gold(), targets=(target,))).targets[0].packages == packages
 
 
 @pytest.mark.parametrize(
@@ -195,43 +221,41 @@ def test_heat_level_turns_at_the_bound(error, level):
     assert heat_level(error) == level
 
 
-def test_rows_are_sorted_worst_first(summary):
+def test_rows_are_sorted_worst_first():
     """NaN before infinity before finite errors before none."""
-    keys = [error_key(row.error) for row in worst_first(summary.rows)]
-    assert keys == sorted(keys, reverse=True)
-    assert (keys[0][0], keys[1][0], keys[2], keys[-1][0]) == (3, 2, (1, 2.2e4), 0)
+    rows = [replace(gold().verdicts[0], error_over_bound=error)
+            for error in (0.5, None, math.inf, 0.0, math.nan, 2.2e4)]  # fmt: skip
+    keys = [error_key(row.error_over_bound) for row in worst_first(rows)]
+    assert keys == [(3, 0.0), (2, 0.0), (1, 2.2e4), (1, 0.5), (1, 0.0), (0, 0.0)]
 
 
-def test_evidence_holds_every_figure_of_the_verdict(summary):
-    """A page has the claim, the reason, the conventions with sources and the worst element."""
-    page = next(
-        item
-        for item in summary.evidence
-        if (item.case.id, item.target) == (HALF, "keras-cpu-eager")
-    )
-    assert (page.verdict, page.case.reason) == ("violates", "65504 is the largest float16")
-    assert ("dtype", "float16") in page.case.facts
-    (row,) = page.rows
-    assert (row.tensor, row.step, row.error) == ("running_var", "1", math.inf)
-    assert row.formula.startswith("running_var ←")
-    assert Used("running_variance", "biased", SOURCE["keras"]) in row.used
-    assert row.worst == Worst(
-        "2",
-        Value("0.75", "0x1.8000000000000p-1"),
-        Value("0.71875", "0x1.7000000000000p-1"),
-        Value("0.8125", "0x1.a000000000000p-1"),
-        Value(repr(2.0**-22), "0x1.0000000000000p-22"),
-    )
+def test_evidence_has_the_case_and_all_its_verdicts(summary):
+    """A page has the claim, the reason, the configuration, and the gravest verdict of its rows."""
+    (page,) = [
+        item for item in summary.evidence if (item.case.id, item.target) == (ODD, "gluon-cpu-eager")
+    ]
+    case = first(gold().cases, case=ODD)
+    assert (page.verdict, page.case.reason) == (Verdict.VIOLATES, case.reason)
+    for fact in (("dtype", "float64"), ("shape", "7, 3"), ("epsilon", "1e-05"), ("steps", "train")):
+        assert fact in page.case.facts
+    assert "raw momentum" not in dict(page.case.facts)
+    own = [one for one in gold().verdicts if (one.case, one.target) == (ODD, "gluon-cpu-eager")]
+    assert list(page.rows) == own
 
 
 def test_broken_target_keeps_its_log(summary):
     """The target of a broken adapter carries message, log and how to retry."""
-    assert [label for label, _ in summary.targets[4].broken] == ["message", "log", "retry"]
-    assert summary.findings[0].quote == "gluon.py does not import: No module named 'mxnet'"
+    (target,) = [one for one in summary.targets if one.ended is Verdict.BROKEN_ADAPTER]
+    assert [label for label, _ in target.broken] == ["message", "log", "retry"]
+    told = dict(target.broken)
+    assert told["message"] == "the package 'torch' is missing in bin/python"
+    assert "ModuleNotFoundError: No module named 'torch'" in told["log"]
+    assert told["retry"].startswith("bin/python -m adapters.harness.worker ./adapters/")
 
 
 def test_empty_run_has_a_summary():
     """A run that died at once still renders its header."""
-    summary = summarize(Run({"kind": "header", "schema": 1}))
-    assert (summary.title.verdicts, summary.findings, summary.heat) == (0, (), ())
-    assert summary.title.banner.startswith("Incomplete run: 0 of unknown")
+    summary = summarize(Run(gold().header))
+    assert (summary.title.verdicts, summary.findings) == (0, ())
+    planned = gold().header.planned.pairs
+    assert summary.title.banner.startswith(f"Incomplete run: 0 of {planned}")

@@ -4,8 +4,9 @@ import math
 
 import pytest
 
+from records.text import visible
 from reference.conventions import CONVENTIONS
-from reports.text import clean, figure, log_figure, option_text, visible
+from reports.text import fact, figure, log_figure, option_name, option_text
 
 
 def test_control_characters_become_visible():
@@ -22,15 +23,31 @@ def test_lone_surrogates_become_encodable():
 def test_long_text_is_cut_with_a_note():
     """The note says how much is missing and where it is."""
     text = visible("x" * 20_500)
-    assert text.startswith("x" * 20_000 + " … [cut here: 500 more characters are in records.jsonl")
+    assert text == "x" * 20_000 + " … [cut here: 500 more characters are in the records]"
     assert visible("x" * 20_000) == "x" * 20_000
 
 
-def test_clean_reaches_keys_and_lists():
-    """Every string of a record is made visible, other values stay."""
-    assert clean({"\x1b": ["\0", 1, None, {"a": "\ud800"}]}) == {
-        r"\x1b": [r"\x00", 1, None, {"a": "\ufffd"}]
-    }
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (None, ""),
+        ((4, 3), "4, 3"),
+        ({"torch": "2.1", "numpy": ()}, "torch 2.1, numpy "),
+        (0.1, "0.1"),
+    ],
+)
+def test_facts_are_short(value, text):
+    """Lists with commas, nothing as nothing."""
+    assert fact(value) == text
+
+
+@pytest.mark.parametrize(
+    "option, text",
+    [(1 - 0.99, "0.01"), (1e-5, "1e-5"), (-1, "-1"), (0.001, "0.001"), ("nan", "nan")],
+)
+def test_a_number_as_an_option_has_six_digits(option, text):
+    """So that 1 − 0.99 reads 0.01."""
+    assert option_name(option) == text
 
 
 @pytest.mark.parametrize(

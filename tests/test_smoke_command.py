@@ -38,9 +38,21 @@ def test_a_sound_adapter(layer):
     ("before", "after", "line"),
     [
         ("+ epsilon", "+ 1e-5", "uses epsilon: y is the same whatever epsilon is"),
-        ("else layer.momentum", "else 0.1", "uses momentum: running_mean is the same"),
-        ("else layer.gamma", "else np.ones(channels)", "uses gamma: dx is the same"),
-        ("else layer.running_var", "else np.ones(channels)", "infers from the state that it"),
+        (
+            "momentum=layer.weight_of_batch",
+            "momentum=0.1",
+            "uses momentum: running_mean is the same",
+        ),
+        (
+            "layer.state(channels))",
+            "(np.ones(channels), *layer.state(channels)[1:]))",
+            "uses gamma: dx is the same",
+        ),
+        (
+            "layer.state(channels))",
+            "(*layer.state(channels)[:3], np.ones(channels)))",
+            "infers from the state that it",
+        ),
         ('["dx"] = gamma', '["dx"] = np.float32(gamma)', "ok "),
         (".astype(step.x.dtype)", "", "answers a training step: broken adapter: the answer dtype"),
         ('"running_variance"', '"variance"', "answers a training step: declares"),

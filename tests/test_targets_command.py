@@ -2,7 +2,7 @@
 
 import json
 
-from adapters.harness import environments, registry
+from adapters.harness import environments, registry, trust
 from tests.front_door import ROOT, conformance, one_line, python
 
 
@@ -21,8 +21,10 @@ def test_what_is_not_built_is_told(tmp_path, monkeypatch):
     """Built is what has the marker of a whole build, for the version that is asked for."""
     monkeypatch.setenv(environments.CACHE_VARIABLE, str(tmp_path))
     folder = environments.environment_folder(registry.implementations()["keras"])
-    folder.mkdir(parents=True)
-    (folder / environments.MARKER).write_text("{}")
+    python = environments.interpreter_in(folder)
+    python.parent.mkdir(parents=True)
+    python.touch()
+    trust.mark(folder, built=True)
     rows = json.loads(conformance("targets", "--json", "keras", "keras==3.5.0,flax").stdout)
     assert [(row["implementation"], row["version"], row["state"]) for row in rows] == [
         ("keras", f"keras {registry.implementations()['keras'].pinned_version}", "built"),

@@ -1,15 +1,18 @@
-"""What the environments take on the disk, and the removal of those that no header asks for."""
+"""What the environments take on the disk, and the removal of those that no header asks for.
+
+Only a folder that bears the suite's own mark is listed, and only such a one is ever removed: what
+else lies in the cache folder, or is reached from there by a symbolic link, is somebody else's.
+"""
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
 
-from adapters.harness import environments
+from adapters.harness import environments, locks, trust
 from adapters.harness.header import Implementation
 
 
@@ -30,18 +33,21 @@ class Held:
 
 
 def held(known: Iterable[Implementation]) -> list[Held]:
-    """Return every environment in the cache folder, by name."""
+    """Return every environment of the suite's in the cache folder, by name."""
     owners = {}
     for one in known:
-        for device in one.devices:
-            owners[environments.environment_folder(one.on(device))] = one.name
+        for asked in _asked_for(one):
+            owners[environments.environment_folder(asked)] = one.name
     parent = environments.cache_folder() / "environments"
-    folders = sorted(path for path in parent.glob("*") if path.is_dir()) if parent.is_dir() else []
+    folders = sorted(filter(trust.marked, parent.iterdir())) if parent.is_dir() else []
     return [Held(folder, owners.get(folder, ""), *_sizes(folder)) for folder in folders]
 
 
 def remove(one: Held) -> bool:
-    """Remove an environment with its log; False where a run is just building it."""
+    """Remove an environment with its log; False where a run is just building it.
+
+    Raises trust.Strange where it is not the suite's, or not this user's; OSError.
+    """
     lock_path = Path(f"{one.folder}.lock")
     lock = filelock.FileLock(lock_path)
     try:
@@ -49,14 +55,24 @@ def remove(one: Held) -> bool:
     except filelock.Timeout:
         return False
     try:
-        # The marker goes first: what a removal that is stopped leaves behind counts as not built.
-        (one.folder / environments.MARKER).unlink(missing_ok=True)
-        shutil.rmtree(one.folder)
+        if not trust.marked(one.folder):
+            raise trust.Strange(f"{one.folder} does not bear the mark of this suite")
+        # What a removal that is stopped leaves behind counts as not built.
+        trust.mark(one.folder, built=False)
+        trust.clear(one.folder)
         one.folder.with_suffix(".log").unlink(missing_ok=True)
     finally:
         lock.release()
     lock_path.unlink(missing_ok=True)
     return True
+
+
+def _asked_for(one: Implementation) -> list[Implementation]:
+    """Return an implementation on each of its devices, and from its lock where there is one."""
+    found = [one.on(device) for device in one.devices]
+    with contextlib.suppress(environments.EnvironmentFailed):
+        found.append(locks.locked(one))
+    return found
 
 
 def _sizes(folder: Path) -> tuple[int, int]:

@@ -3,20 +3,28 @@
 Whatever the suite must know before an environment exists stands there: the dependencies, and in
 `[tool.batchnorm-conformance]` the package that the version is of, the devices and modes that the
 adapter knows, and where they differ the dependencies of a device (`gpu.dependencies`) and of other
-versions (`[[older]]`, the first whose `versions` fits).
+versions (`[[older]]`, the first whose `versions` fits). A `layer` that `explain` is to name says
+what people call it, a source, and how it spells its arguments.
 """
 
+import itertools
 import re
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-HEADER = re.compile(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
-KEYS = ("package", "devices", "modes", "older")
+from adapters.harness import text
+
+LARGEST_FILE = 2**20
+LARGEST_HEADER = 2**15
+LONGEST_REQUIREMENT = 1000  # a version of thousands of digits is none that Python can compare
+BEGIN, END = "# /// script", "# ///"
+KEYS = ("package", "devices", "modes", "older", "layer")
+LAYER_KEYS = ("name", "source", "epsilon", "momentum", "settings")
 DEVICE_KEYS = ("dependencies",)
 OLDER_KEYS = ("versions", "dependencies", "requires-python")
 
@@ -39,7 +47,8 @@ class Implementation:
     """One adapter: a file, and what its header says. `specifier` asks for another version.
 
     `exclude_newer` is a date: with the pins of the header it makes an environment that can be built
-    again. It goes with versions that the header names only.
+    again. It goes with versions that the header names only. `lock` is the file that names what is
+    installed, hash by hash, where that was asked for.
 
     One without a header has no environment of its own: it runs in the interpreter of the suite. One
     with a `fault` cannot be run; the fault says why, in one line.
@@ -53,9 +62,11 @@ class Implementation:
     devices: tuple[str, ...] = ("cpu",)
     modes: tuple[str, ...] = ("eager",)
     of_devices: dict[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    layer: dict = field(default_factory=dict, hash=False)
     older: tuple[Older, ...] = ()
     exclude_newer: str = ""
     specifier: str = ""
+    lock: Path | None = None
     has_environment: bool = True
     fault: str = ""
 
@@ -78,7 +89,7 @@ class Implementation:
 
     def at(self, specifier: str) -> "Implementation":
         """Return the implementation at another version. Raises InvalidSpecifier."""
-        wanted = SpecifierSet(specifier)
+        wanted = SpecifierSet(_bounded(specifier))
         changed = replace(self, exclude_newer="", specifier=specifier)
         newest = _newest(wanted)
         for older in self.older:
@@ -110,29 +121,44 @@ def read_header(path: Path) -> Implementation:
     """Return the implementation of one adapter file; one whose header is wrong has a `fault`."""
     name = path.stem.replace("_", "-")
     try:
-        header = _header(path.read_text(encoding="utf-8"))
+        header = _header(_read(path))
         if header is None:
-            raise BadHeader("there is no PEP 723 header (a block `# /// script` … `# ///`)")
+            raise BadHeader(f"there is no PEP 723 header (a block `{BEGIN}` … `{END}`)")
         return _implementation(name, path, header)
-    except (OSError, UnicodeDecodeError) as error:
-        fault = str(error)
-    except BadHeader as error:
-        fault = str(error)
-    return Implementation(name, path, path.stem, fault=f"{path.name}: {fault}")
+    except (OSError, UnicodeDecodeError, BadHeader) as error:
+        fault = text.one_line(f"{path.name}: {error}")
+    return Implementation(name, path, path.stem, fault=fault)
 
 
 def has_header(path: Path) -> bool:
     """Say whether an adapter file has a header, right or wrong. Raises OSError, UnicodeError."""
-    return "# /// script" in path.read_text(encoding="utf-8").splitlines()
+    return BEGIN in _read(path).split("\n")
 
 
-def _header(text: str) -> dict | None:
-    match = HEADER.search(text)
-    if not match:
+def _read(path: Path) -> str:
+    """Return an adapter file, as far as a header can be in it. Raises OSError, UnicodeError."""
+    if not path.is_file():  # a pipe or a device would be read for ever
+        raise OSError("it is no file")
+    with path.open(encoding="utf-8") as file:
+        return file.read(LARGEST_FILE)
+
+
+def _header(code: str) -> dict | None:
+    lines = code.split("\n")
+    if BEGIN not in lines:
         return None
+    begin = lines.index(BEGIN) + 1
+    block = list(itertools.takewhile(lambda line: line[:2] in ("#", "# "), lines[begin:]))
+    if END not in block:
+        return None
+    # As PEP 723 has it the last line `# ///` ends the block.
+    content = block[: len(block) - 1 - block[::-1].index(END)]
+    toml = "\n".join(line[2:] for line in content)
+    if len(toml) > LARGEST_HEADER:
+        raise BadHeader(f"a header of {len(toml)} characters; at most {LARGEST_HEADER} are read")
     try:
-        return tomllib.loads("\n".join(line[2:] for line in match["content"].splitlines()))
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(toml)
+    except (ValueError, RecursionError) as error:
         raise BadHeader(f"the header is no TOML: {error}") from None
 
 
@@ -140,6 +166,7 @@ def _implementation(name: str, path: Path, header: dict) -> Implementation:
     own = _table(header.get("tool", {}), "batchnorm-conformance")
     devices = _words(own, "devices", ("cpu",))
     _check_keys(own, (*KEYS, *devices), "[tool.batchnorm-conformance]")
+    _check_keys(_table(own, "layer"), LAYER_KEYS, "layer")
     of_devices = {}
     for device in devices:
         if device in own:
@@ -154,6 +181,7 @@ def _implementation(name: str, path: Path, header: dict) -> Implementation:
         devices=devices,
         modes=_words(own, "modes", ("eager",)),
         of_devices=of_devices,
+        layer=_table(own, "layer"),
         older=tuple(map(_older, _list(own, "older"))),
         exclude_newer=str(_table(header.get("tool", {}), "uv").get("exclude-newer", "")),
     )
@@ -199,22 +227,30 @@ def _words(table: dict, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
 
 def _dependencies(table: dict) -> tuple[str, ...]:
     requirements = []
-    for text in _list(table, "dependencies"):
+    for wish in _list(table, "dependencies"):
         try:
-            requirements.append(str(Requirement(str(text))))
-        except InvalidRequirement as error:
+            requirements.append(str(Requirement(_bounded(str(wish)))))
+        except (ValueError, RecursionError) as error:
             reason = str(error).splitlines()[0]
-            raise BadHeader(f"the dependency {text!r} is none: {reason}") from None
+            told = text.one_line(repr(wish), 60)
+            raise BadHeader(f"the dependency {told} is none: {reason}") from None
     return tuple(requirements)
 
 
 def _specifier(table: dict, key: str) -> str:
-    text = str(table.get(key, ""))
+    wish = str(table.get(key, ""))
     try:
-        SpecifierSet(text)
+        SpecifierSet(_bounded(wish))
     except InvalidSpecifier as error:
         raise BadHeader(f"{key}: {error}") from None
-    return text
+    return wish
+
+
+def _bounded(wish: str) -> str:
+    """Return a requirement or specifier. Raises InvalidSpecifier for one of absurd length."""
+    if len(wish) > LONGEST_REQUIREMENT:
+        raise InvalidSpecifier(f"it has {len(wish)} characters; at most {LONGEST_REQUIREMENT}")
+    return wish
 
 
 def _newest(wanted: SpecifierSet) -> Version | None:

@@ -7,12 +7,13 @@ thread. A slow target never waits for a fast one nor for the judging. As many ru
 
 import asyncio
 import threading
-from pathlib import Path
 
-from adapters.harness.conversation import Conversation, Request, Settings
-from adapters.harness.environments import interpreter
+from adapters.harness.conversation import Conversation
 from adapters.harness.observation import Observation
+from adapters.harness.plan import Held
+from adapters.harness.pythons import Pythons
 from adapters.harness.registry import Target
+from adapters.harness.settings import Request, Settings
 
 
 class Host:
@@ -20,9 +21,8 @@ class Host:
 
     def __init__(self, settings: Settings | None = None, *, pythons=None, announce=print):
         self._settings = settings or Settings()
-        self._pythons: dict[str, Path] = pythons or {}
-        self._announce = announce
-        self._stopped = threading.Event()
+        self._pythons = Pythons(pythons or {}, announce, self._settings.locked)
+        self._held = Held()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._room = asyncio.Semaphore(self._settings.at_once)
@@ -33,7 +33,7 @@ class Host:
         return self
 
     def __exit__(self, *exception) -> None:
-        self._stopped.set()
+        self._pythons.stopped.set()
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -41,7 +41,7 @@ class Host:
 
     def start(self, target: Target, plan: dict[str, Request]) -> None:
         """Start a target on its planned cases, {case id: a function that makes the request}."""
-        conversation = Conversation(target, plan, self._settings, self._python_of)
+        conversation = Conversation(target, plan, self._settings, self._pythons, self._held)
         self._conversations[target.name] = conversation
         self._loop.call_soon_threadsafe(conversation.begin, self._room)
 
@@ -56,15 +56,15 @@ class Host:
         conversation = self._conversations[target.name]
         self._loop.call_soon_threadsafe(conversation.hurry, case)
         observation = conversation.answers[case].result()
-        self._loop.call_soon_threadsafe(conversation.consumed, case)
+        self._loop.call_soon_threadsafe(self._consumed, conversation, case)
         return observation
+
+    def _consumed(self, conversation: Conversation, case: str) -> None:
+        conversation.consumed(case)
+        for each in list(
+            self._conversations.values()
+        ):  # what was held has made room for any of them
+            each.look_again()
 
     async def _stop(self) -> None:
         await asyncio.gather(*(each.stop() for each in self._conversations.values()))
-
-    async def _python_of(self, target: Target) -> Path:
-        one = target.implementation
-        own = self._pythons.get(one.label) or self._pythons.get(one.name)
-        if own:
-            return own
-        return await asyncio.to_thread(interpreter, one, self._announce, self._stopped)

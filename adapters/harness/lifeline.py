@@ -1,10 +1,6 @@
-"""A process that does not outlive its parent: `python lifeline.py PARENT-PID COMMAND...`.
-
-Linux only; elsewhere the command just runs.
-"""
+"""A process that does not outlive its parent, on Linux."""
 
 import ctypes
-import os
 import signal
 import sys
 
@@ -18,10 +14,3 @@ def die_with_parent():
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    die_with_parent()
-    if os.getppid() != int(sys.argv[1]):  # it died before the bond was made
-        sys.exit(1)
-    os.execvp(sys.argv[2], sys.argv[2:])

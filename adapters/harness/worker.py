@@ -14,10 +14,10 @@ import sys
 import time
 import traceback
 
-from adapters.harness import wire
-from adapters.harness.lifeline import die_with_parent
+from adapters.harness import machine, wire
+from adapters.harness.inputs import Inputs
 from adapters.harness.loading import load
-from adapters.harness.protocol import Declined, Layer, Step
+from adapters.harness.protocol import Declined, Layer
 
 PLAIN_SHAPE = (4, 3, 5, 5)  # the layer whose conventions the hello tells: float32 images
 
@@ -53,35 +53,44 @@ def greet(path):
         adapter = load(path)
         greeting = dict(adapter.hello(), kind="hello", python=platform.python_version())
         greeting["conventions"] = adapter.conventions(Layer(), PLAIN_SHAPE)
+        greeting["machine"] = machine.facts(greeting.pop("threads", None))
         return adapter, wire.encode(greeting)
     except Exception as error:
         return None, wire.encode(
             {
                 "kind": "failed",
-                "message": f"{type(error).__name__}: {error}",
+                "message": f"{type(error).__name__}: {words_of(error)}",
                 "missing": error.name if isinstance(error, ModuleNotFoundError) else None,
                 "log": traceback.format_exc(),
             }
         )
 
 
+def words_of(error):
+    """Return what an exception says; some cannot say it."""
+    try:
+        return str(error)
+    except Exception as another:
+        return f"its text cannot be had: {type(another).__name__}"
+
+
 def answer(adapter, request):
     """Run one case: the tensors of each step, and the way it ended if it ended early."""
-    layer = Layer(**request["layer"])
-    steps = [Step(**step) for step in request["steps"]]
+    inputs = Inputs(request)
+    layer, steps = inputs.layer, inputs.steps
     reply = {"kind": "answer", "id": request["id"], "steps": [], "ended": None}
     start = time.perf_counter()
     try:
         reply["conventions"] = adapter.conventions(layer, tuple(steps[0].x.shape))
-        for tensors in adapter.run(layer, steps):
-            reply["steps"].append(tensors)
+        for number, tensors in enumerate(adapter.run(layer, steps)):
+            reply["steps"].append(inputs.answer(number, tensors))
     except Declined as error:
-        reply["ended"] = {"how": "declined", "message": str(error)}
+        reply["ended"] = {"how": "declined", "message": words_of(error)}
     except Exception as error:
         reply["ended"] = {
             "how": "raised",
             "type": type(error).__name__,
-            "message": str(error),
+            "message": words_of(error),
             "traceback": traceback.format_exc(),
         }
     reply["seconds"] = time.perf_counter() - start
@@ -104,7 +113,6 @@ def send(stream, frame):
 
 
 def main():
-    die_with_parent()
     be_expendable()
     requests, answers, log = take_pipes()
     tell_stack_on_abort(log)

@@ -20,7 +20,7 @@ def description() -> dict:
         "machine": {
             "processor": _processor(),
             "cores": len(os.sched_getaffinity(0)),
-            "memory in GB": round(machine_memory() / 1e9),
+            "memory": f"{machine_memory() / 1e9:.0f} GB",
             "system": f"{platform.system()} {platform.machine()}",
             "load before": round(os.getloadavg()[0], 1),
         },

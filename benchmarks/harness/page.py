@@ -26,14 +26,13 @@ def page() -> str:
         f"Measured on {run['date']} by `tox -e bench`, which measures the same anywhere and leaves",
         "benchmarks/latest.json. Another machine has other figures; a ratio travels better.",
         "",
-        f"Machine: {machine}. Implementations, where a benchmark runs them all: "
-        f"{run['implementation']}.",
-        "",
-        f"Threads: {threads}.",
-        "",
-        f"Versions: {versions}.",
+        f"- machine: {machine}",
+        f"- threads: {threads}",
+        f"- versions: {versions}",
+        f"- implementations, where a benchmark runs them all: {run['implementation']}",
         "",
         f"Of {len(goals)} goals {len(missed)} are missed" + (":" if missed else "."),
+        "",
         *(f"- {name}" for name in missed),
     ]
     for name, figures in run["figures"].items():

@@ -16,8 +16,9 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from conformance.grammar import YES, Failure, add_json, print_json
-from records.file import FILE_NAME, RecordsError, read_runs
+from conformance.grammar import YES, add_json, print_json
+from conformance.runs import read_together
+from records.file import FILE_NAME
 from reports.releases import as_markdown
 from reports.summary import summarize
 
@@ -34,10 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    try:
-        releases = summarize(read_runs(options.folders)).releases
-    except RecordsError as error:
-        raise Failure(str(error)) from None
+    releases = summarize(read_together(options.folders)).releases
     if options.json:
         print_json([asdict(release) for release in releases])
     else:

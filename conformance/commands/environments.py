@@ -13,7 +13,7 @@ exit status: 0
 import argparse
 from dataclasses import asdict
 
-from adapters.harness import disk, registry
+from adapters.harness import disk, registry, trust
 from conformance.grammar import YES, add_json, print_json
 
 
@@ -29,21 +29,36 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     found = disk.held(registry.implementations().values())
-    removed = [one for one in found if options.prune and not one.owner and disk.remove(one)]
+    if not options.json:
+        for one in found:
+            owner = one.owner or "no header asks for it"
+            print(f"{_megabytes(one.size)}  {_megabytes(one.own)} own  {one.folder}  {owner}")
+        total = _megabytes(sum(one.size for one in found))
+        print(f"{total} in {len(found)} environments", flush=True)
+    kept = {one: _remove(one) for one in found if options.prune and not one.owner}
     if options.json:
+        removed = {one.folder for one, reason in kept.items() if not reason}
         print_json(
-            [{**asdict(one), "folder": str(one.folder), "removed": one in removed} for one in found]
+            [
+                {**asdict(one), "folder": str(one.folder), "removed": one.folder in removed}
+                for one in found
+            ]
         )
         return YES
-    for one in found:
-        verdict = one.owner or "no header asks for it"
-        if options.prune and not one.owner:
-            verdict = "removed" if one in removed else "kept: it is being built"
-        print(f"{_megabytes(one.size)}  {_megabytes(one.own)} own  {one.folder}  {verdict}")
-    print(f"{_megabytes(sum(one.size for one in found))} in {len(found)} environments", end="")
-    gone = _megabytes(sum(one.own for one in removed)).strip()
-    print(f", at least {gone} freed" if options.prune else "")
+    for one, reason in kept.items():
+        print(f"{f'kept: {reason}' if reason else 'removed'}: {one.folder}")
+    if options.prune:
+        freed = sum(one.own for one, reason in kept.items() if not reason)
+        print(f"at least {_megabytes(freed).strip()} freed")
     return YES
+
+
+def _remove(one: disk.Held) -> str:
+    """Remove an environment; return why it was kept, or ""."""
+    try:
+        return "" if disk.remove(one) else "it is being built"
+    except (trust.Strange, OSError) as error:
+        return str(error)
 
 
 def _megabytes(size: int) -> str:

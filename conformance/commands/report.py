@@ -24,8 +24,9 @@ import argparse
 from pathlib import Path
 
 from conformance.grammar import YES, Failure
-from records.file import FILE_NAME, RecordsError
-from reports.html import PAGE_NAME, write
+from conformance.runs import read_together
+from records.file import FILE_NAME
+from reports.html import PAGE_NAME, write_page
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,10 +47,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    run_of_all = read_together(options.folders)
     try:
-        print(write(*options.folders, output=options.output))
-    except RecordsError as error:
-        raise Failure(str(error)) from None
+        print(write_page(run_of_all, options.output or options.folders[0]))
     except OSError as error:
         raise Failure(
             f"{error.filename or options.output or options.folders[0]}: {error.strerror}"

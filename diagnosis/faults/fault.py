@@ -1,22 +1,22 @@
 """What a fault is, the registry of faults, and what they are made from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from reference.conventions import Conventions
-from reference.error_bound import OPERATIONS
+from diagnosis.question import Question
 from reference.expected import Expected, StepExpectation
 from reference.float_formats import FORMATS
-from reference.layer import Layer, Step, axis_of, state_of
+from reference.layer import Layer, axis_of, state_of
+from reference.sums import OPERATIONS
 
 Expectations = list[StepExpectation]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A named fault: one sentence, and what a layer with it answers.
+    """A named fault: one sentence, and what a layer with it answers to a question.
 
     `touches` names the tensors that it changes within one step. A `general` fault covers others
     too, and is named only where none of those fits; one that mixes channels cannot be recognised
@@ -26,7 +26,7 @@ class Fault:
     name: str
     sentence: str
     touches: frozenset[str]
-    expectations: Callable[[Layer, Sequence[Step], Conventions], Expectations]
+    expectations: Callable[[Question], Expectations]
     general: bool = False
     mixes_channels: bool = False
 
@@ -53,8 +53,8 @@ def moved(layer: Layer, expected: Expected, value: np.ndarray) -> Expected:
     return Expected(value, 2 * expected.bound + 2 * OPERATIONS * unit * np.abs(value))
 
 
-def with_state(layer: Layer, steps: Sequence[Step], conventions: Conventions) -> Layer:
+def with_state(question: Question) -> Layer:
     """Return the layer with its initial state written out."""
-    channels = steps[0].x.shape[axis_of(layer, conventions)]
-    gamma, beta, mean, var = state_of(layer, channels, conventions)
-    return replace(layer, gamma=gamma, beta=beta, running_mean=mean, running_var=var)
+    channels = question.steps[0].x.shape[axis_of(question.layer, question.declared)]
+    gamma, beta, mean, var = state_of(question.layer, channels, question.declared)
+    return replace(question.layer, gamma=gamma, beta=beta, running_mean=mean, running_var=var)

@@ -10,7 +10,7 @@ from reference.layer import axis_of
 
 
 @fault("the tensors are all zero: nothing was written", "y dx dgamma dbeta")
-def zeros(layer, steps, conventions):
+def zeros(question):
     return [
         changed(
             one,
@@ -20,15 +20,15 @@ def zeros(layer, steps, conventions):
                 if name in one.tensors
             },
         )
-        for one in expect(layer, steps, conventions)
+        for one in question.usual
     ]
 
 
 @fault("gamma and beta are swapped", "y dx")
-def gamma_and_beta_swapped(layer, steps, conventions):
-    layer = with_state(layer, steps, conventions)
+def gamma_and_beta_swapped(question):
+    layer = with_state(question)
     swapped = replace(layer, gamma=layer.beta, beta=layer.gamma)
-    return expect(swapped, steps, conventions)
+    return expect(swapped, question.steps, question.declared)
 
 
 @fault(
@@ -36,10 +36,10 @@ def gamma_and_beta_swapped(layer, steps, conventions):
     "y",
     mixes_channels=True,
 )
-def channels_beyond_power_of_two_untouched(layer, steps, conventions):
-    axis = axis_of(layer, conventions)
+def channels_beyond_power_of_two_untouched(question):
+    axis = axis_of(question.layer, question.declared)
     result = []
-    for step, one in zip(steps, expect(layer, steps, conventions), strict=False):
+    for step, one in zip(question.steps, question.usual, strict=False):
         channels = step.x.shape[axis]
         full = 1 << (channels.bit_length() - 1) if channels else 0
         if "y" in one.tensors and full < channels:
@@ -56,9 +56,10 @@ def channels_beyond_power_of_two_untouched(layer, steps, conventions):
     "y dx dgamma dbeta running_mean running_var",
     mixes_channels=True,
 )
-def channels_last_read_as_first(layer, steps, conventions):
+def channels_last_read_as_first(question):
+    layer, steps = question.layer, question.steps
     if layer.channel_axis != -1 or steps[0].x.ndim < 3:
-        return expect(layer, steps, conventions)
+        return question.usual
 
     def misread(array):
         if array is None:
@@ -71,9 +72,8 @@ def channels_last_read_as_first(layer, steps, conventions):
 
     read = [replace(step, x=misread(step.x), dy=misread(step.dy)) for step in steps]
     result = []
-    for step, one in zip(
-        steps, expect(replace(layer, channel_axis=1), read, conventions), strict=False
-    ):
+    others = expect(replace(layer, channel_axis=1), read, question.declared)
+    for step, one in zip(steps, others, strict=False):
         for name in ("y", "dx", "x"):
             if name in one.tensors:
                 tensor = one.tensors[name]
@@ -85,24 +85,22 @@ def channels_last_read_as_first(layer, steps, conventions):
 
 
 @fault("beta is not added", "y")
-def beta_ignored(layer, steps, conventions):
+def beta_ignored(question):
+    layer = question.layer
     without = None if layer.beta is None else np.zeros_like(layer.beta)
-    return expect(replace(layer, beta=without), steps, conventions)
+    return expect(replace(layer, beta=without), question.steps, question.declared)
 
 
 @fault("the output is written over the input", "x")
-def output_aliases_input(layer, steps, conventions):
-    return [
-        changed(one, x=one.tensors["y"]) if one.tensors else one
-        for one in expect(layer, steps, conventions)
-    ]
+def output_aliases_input(question):
+    return [changed(one, x=one.tensors["y"]) if one.tensors else one for one in question.usual]
 
 
 @fault("the input is modified in place", "x", general=True)
-def input_modified_in_place(layer, steps, conventions):
+def input_modified_in_place(question):
     return [
         changed(one, x=Expected(one.tensors["x"].value, np.full(step.x.shape, np.inf)))
         if one.tensors
         else one
-        for step, one in zip(steps, expect(layer, steps, conventions), strict=False)
+        for step, one in zip(question.steps, question.usual, strict=False)
     ]

@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 
 from diagnosis.faults.fault import changed, fault, with_state
-from reference.batch_norm import channel_major
 from reference.expected import Expected, StepExpectation, expect
 from reference.float_formats import wider_dtype
 from reference.layer import axis_of, trains
+from reference.layout import channel_major
 
 
 @fault("running mean and running variance are swapped", "y dx dgamma running_mean running_var")
-def running_statistics_swapped(layer, steps, conventions):
-    layer = with_state(layer, steps, conventions)
+def running_statistics_swapped(question):
+    layer = with_state(question)
     swapped = replace(layer, running_mean=layer.running_var, running_var=layer.running_mean)
     return [
         changed(
@@ -22,26 +22,28 @@ def running_statistics_swapped(layer, steps, conventions):
             running_mean=one.tensors["running_var"],
             running_var=one.tensors["running_mean"],
         )
-        for one in expect(swapped, steps, conventions)
+        for one in expect(swapped, question.steps, question.declared)
     ]
 
 
 @fault(
     "each training batch is normalised with the statistics of the batch before it", "y dx dgamma"
 )
-def statistics_of_previous_batch(layer, steps, conventions):
-    seen = iter([None, *(one.x for one in steps if trains(one, conventions) and one.x.size)])
+def statistics_of_previous_batch(question):
+    trained = [step.x for step in question.steps if trains(step, question.declared)]
+    seen = iter([None, *(x for x in trained if x.size)])
 
     def statistics(x, axis):
         before = next(seen)
         return _moments(x if before is None else channel_major(before, axis, x.dtype))
 
-    return _with_other_statistics(layer, steps, conventions, statistics, keeps_running=True)
+    return _with_other_statistics(question, statistics, keeps_running=True)
 
 
 @fault("only the first training step moves the running statistics", "running_mean running_var")
-def first_call_only(layer, steps, conventions):
-    result = expect(layer, steps, conventions)
+def first_call_only(question):
+    layer, steps, conventions = question.layer, question.steps, question.declared
+    result = list(question.usual)
     first = next((i for i, step in enumerate(steps) if trains(step, conventions)), len(steps))
     if first + 1 >= len(result) or not result[first].tensors:
         return result
@@ -62,12 +64,11 @@ def first_call_only(layer, steps, conventions):
 
 
 @fault("the running variance divides by n where n is even, by n - 1 where it is odd", "running_var")
-def biased_for_even_counts(layer, steps, conventions):
-    axis = axis_of(layer, conventions)
-    count = steps[0].x.size // max(steps[0].x.shape[axis], 1)
-    return expect(
-        layer, steps, conventions.but(running_variance="unbiased" if count % 2 else "biased")
-    )
+def biased_for_even_counts(question):
+    x = question.steps[0].x
+    count = x.size // max(x.shape[axis_of(question.layer, question.declared)], 1)
+    divisor = "unbiased" if count % 2 else "biased"
+    return question.expect(question.declared.but(running_variance=divisor))
 
 
 @fault(
@@ -75,34 +76,35 @@ def biased_for_even_counts(layer, steps, conventions):
     "y dx dgamma running_mean running_var",
     mixes_channels=True,
 )
-def statistics_over_all_axes(layer, steps, conventions):
+def statistics_over_all_axes(question):
     def statistics(x, axis):
         return np.full(x.shape[0], x.mean()), np.full(x.shape[0], x.var())
 
-    return _with_other_statistics(layer, steps, conventions, statistics)
+    return _with_other_statistics(question, statistics)
 
 
 @fault(
     "the statistics are taken over the samples of the first position only",
     "y dx dgamma running_mean running_var",
 )
-def statistics_of_first_position(layer, steps, conventions):
-    return _with_other_statistics(layer, steps, conventions, lambda x, axis: _moments(x[:, :, :1]))
+def statistics_of_first_position(question):
+    return _with_other_statistics(question, lambda x, axis: _moments(x[:, :, :1]))
 
 
 def _moments(x):
     return x.mean(axis=(1, 2)), x.var(axis=(1, 2))
 
 
-def _with_other_statistics(layer, steps, conventions, statistics, keeps_running=False):
+def _with_other_statistics(question, statistics, keeps_running=False):
     """Expect y of training steps under other statistics; what follows from them is not claimed."""
+    layer, conventions = question.layer, question.declared
     axis = axis_of(layer, conventions)
     unclaimed = ["dx", "dgamma"]
     if not keeps_running:
         unclaimed += ["running_mean", "running_var"]
     result = []
     trained = False
-    for step, one in zip(steps, expect(layer, steps, conventions), strict=False):
+    for step, one in zip(question.steps, question.usual, strict=False):
         if trains(step, conventions) and "y" in one.tensors and step.x.size:
             x = channel_major(step.x, axis, wider_dtype(layer.dtype))
             mean, variance = statistics(x, axis)
@@ -132,9 +134,10 @@ def _unclaimed(one: StepExpectation, names: Sequence[str]) -> StepExpectation:
 
 
 @fault("inference normalises with the batch's own statistics", "y dx dgamma")
-def inference_uses_batch_statistics(layer, steps, conventions):
+def inference_uses_batch_statistics(question):
+    layer, conventions = question.layer, question.declared
     result = []
-    for step, one in zip(steps, expect(layer, steps, conventions), strict=False):
+    for step, one in zip(question.steps, question.usual, strict=False):
         if not trains(step, conventions) and one.tensors and step.x.size:
             trained = expect(layer, [replace(step, training=True)], conventions)[0].tensors
             own = {name: trained[name] for name in ("y", "dx", "dgamma") if name in trained}
@@ -144,11 +147,12 @@ def inference_uses_batch_statistics(layer, steps, conventions):
 
 
 @fault("the running statistics move twice in every training step", "running_mean running_var")
-def running_statistics_updated_twice(layer, steps, conventions):
+def running_statistics_updated_twice(question):
+    layer, steps, conventions = question.layer, question.steps, question.declared
     doubled = [one for step in steps for one in [step] * (1 + trains(step, conventions))]
     moved = iter(expect(layer, doubled, conventions))
     result = []
-    for step, one in zip(steps, expect(layer, steps, conventions), strict=False):
+    for step, one in zip(question.steps, question.usual, strict=False):
         last = next(moved, one)
         if trains(step, conventions):
             last = next(moved, one)

@@ -40,9 +40,7 @@ function linked(text) {
 }
 
 function verdictMark(name) {
-  const glyph = data().glyphs[name];
-  const kind = glyph ? name.replaceAll(" ", "-") : "unknown";
-  return h("span", { class: `kind ${kind}` }, h("b", {}, glyph ?? "?"), name);
+  return h("span", { class: `kind ${name.replaceAll(" ", "-")}` }, h("b", {}, data().glyphs[name]), name);
 }
 
 /** What a target promises: an option that it declares, or one that the suite assumes. */

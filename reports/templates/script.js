@@ -1,10 +1,10 @@
 function conventionView(fieldKey, targetKey) {
-  const { conventions, targets, rows, used, texts, verdicts } = data();
+  const { conventions, targets, rows, used, choices, verdicts } = data();
   const item = conventions[find(conventions, fieldKey)], target = find(targets, targetKey), cell = item.cells[target];
-  const names = (row) => [...texts[row[CONVENTION]].matchAll(/(\w+)\s*=/g)].some(([, field]) => field === item.field);
+  const names = (row) => choices[row[CHOICE]].some(([field]) => field === item.field);
   const speaks = (row) => names(row) || used[row[USED]].some(([field]) => field === item.field);
   const confirmed = rows.filter((row) => row[TARGET] === target && speaks(row)
-    && ["conforms", "differs"].includes(verdicts[row[VERDICT]][1])).sort((a, b) => names(b) - names(a));
+    && verdicts[row[VERDICT]][SOUND]).sort((a, b) => names(b) - names(a));
   return page(`${targets[target].name}: ${item.question}`, h("code", {}, `${item.field} = ${cell.option || "unknown"}`), [
     cell.mismatch && h("p", { class: "banner" }, `Measured ${cell.option}, ${cell.assumed ? "" : "but "}${promise(cell)}.`),
     cell.reason && h("p", { class: "banner" }, `Undetermined: ${cell.reason}`),
@@ -34,7 +34,7 @@ function conventionView(fieldKey, targetKey) {
 
 function casesView() {
   const { cases, targets, gravest, verdicts } = data();
-  const verdictOf = new Map(gravest.map(([at, target, verdict]) => [`${at} ${target}`, verdicts[verdict][1]]));
+  const verdictOf = new Map(gravest.map(([at, target, verdict]) => [`${at} ${target}`, verdicts[verdict][NAME]]));
   const holder = h("div"), search = h("input", { type: "search", id: "filter", autocomplete: "off" });
   const list = () => {
     const wanted = search.value.toLowerCase();

@@ -1,6 +1,8 @@
 // The columns of one row of data().rows.
 const CASE = 0, TARGET = 1, TENSOR = 2, STEP = 3, VERDICT = 4, ERROR = 5, ULP = 6, USED = 7,
-  CONVENTION = 8, FORMULA = 9, POSITION = 10, DETAIL = 11;
+  CHOICE = 8, FORMULA = 9, POSITION = 10, DETAIL = 11;
+// Those of data().verdicts.
+const KEY = 0, NAME = 1, SOUND = 2, PLAIN = 3;
 
 function find(list, key) {
   const at = list.findIndex((item) => (item.key ?? item[0]) === key);
@@ -13,15 +15,20 @@ function caseLink(row, text) {
   return h("a", { href: address("case", cases[row[CASE]].key, targets[row[TARGET]].key) }, text ?? cases[row[CASE]].id);
 }
 
+/** The declared conventions that a verdict differs by, as text. */
+function differsBy(row) {
+  return data().choices[row[CHOICE]].map(([field, option]) => `${field}=${option}`).join(", ");
+}
+
 /** A list of verdicts, in the order of the data: worst first. */
 function verdictTable(rows, caption) {
-  const { verdicts, tensors, targets, texts } = data();
+  const { verdicts, tensors, targets } = data();
   return table(
     `${caption} Error in units of the element's bound; ULP: units in the last place of the tensor's dtype.`,
     [["verdict"], ["case"], ["target"], ["step"], ["tensor"], ["error / bound", "number"], ["max ULP", "number"], ["convention"]],
     rows.map((row) => () => [
-      verdictMark(verdicts[row[VERDICT]][1]), caseLink(row), targets[row[TARGET]].name, row[STEP],
-      h("code", {}, tensors[row[TENSOR]][1] || "–"), row[ERROR], row[ULP], h("code", {}, texts[row[CONVENTION]] || "–"),
+      verdictMark(verdicts[row[VERDICT]][NAME]), caseLink(row), targets[row[TARGET]].name, row[STEP],
+      h("code", {}, tensors[row[TENSOR]][1] || "–"), row[ERROR], row[ULP], h("code", {}, differsBy(row) || "–"),
     ]), "wide");
 }
 
@@ -35,14 +42,14 @@ const views = {
     const others = gravest.filter(([one]) => one === at).map(([, other, verdict]) => h("li",
       { class: other === target ? "here" : null },
       h("a", { href: address("case", caseKey, targets[other].key), "aria-current": other === target ? "page" : null }, targets[other].name),
-      " ", verdictMark(verdicts[verdict][1])));
+      " ", verdictMark(verdicts[verdict][NAME])));
     return page(about.id, ["on ", h("a", { href: address("target", targetKey) }, targets[target].name)], [
       about.reason && h("p", { class: "reason" }, about.reason),
       h("ul", { class: "others", "aria-label": "The same case on every target" }, others),
       facts(about.facts, "short"),
       reproduction(targets[target], about),
       tensorTable(own), usedTable(own), own.filter((row) => row[DETAIL]).map(detail),
-      own.some((row) => !row[DETAIL] && verdicts[row[VERDICT]][1] !== "conforms") &&
+      own.some((row) => !row[DETAIL] && !verdicts[row[VERDICT]][PLAIN]) &&
         h("p", { class: "banner" }, `Details were left out to keep this page small; read them in ${data().file}.`),
     ]);
   },
@@ -50,7 +57,7 @@ const views = {
     const { targets, verdicts, rows } = data();
     const target = find(targets, targetKey), verdict = find(verdicts, verdictKey);
     const found = rows.filter((row) => row[TARGET] === target && row[VERDICT] === verdict);
-    return page(`${targets[target].name}: ${verdicts[verdict][1]}`, counted(found.length, "verdict"),
+    return page(`${targets[target].name}: ${verdicts[verdict][NAME]}`, counted(found.length, "verdict"),
       verdictTable(found, "Worst first."));
   },
   heat(tensorKey, targetKey) {
@@ -68,15 +75,15 @@ const views = {
     const { explanations, rows } = data(), item = explanations[number];
     return page(item.line, item.sentence, verdictTable(item.rows.map((at) => rows[at]), "Worst first."));
   },
-  differs(number) {
+  difference(number) {
     const { differences, targets, rows } = data(), item = differences[number];
-    return page(`${targets[item.target].name}: ${item.convention || "differs"}`, item.meaning,
+    return page(`${targets[item.target].name}: ${item.convention || "(not named)"}`, item.meaning,
       verdictTable(item.rows.map((at) => rows[at]), "Worst first."));
   },
   target(key) {
     const { targets, conventions, rows, verdicts } = data(), at = find(targets, key), about = targets[at];
     const own = rows.filter((row) => row[TARGET] === at);
-    const tally = verdicts.map(([kind, name], verdict) => [kind, name, own.filter((row) => row[VERDICT] === verdict).length]);
+    const tally = verdicts.map((kind, verdict) => [kind[KEY], kind[NAME], own.filter((row) => row[VERDICT] === verdict).length]);
     return page(about.name, "target", [
       about.broken.length > 0 && [h("h3", {}, about.ended[0].toUpperCase() + about.ended.slice(1)), about.broken.map(([label, text]) => [h("p", { class: "legend" }, label), h("pre", {}, text)])],
       facts(about.facts),
@@ -104,7 +111,7 @@ function tensorTable(rows) {
   const { verdicts, tensors, texts } = data();
   return table("Each tensor of each step. Error in units of the element's bound; ULP: units in the last place of the tensor's dtype.",
     [["step"], ["tensor"], ["verdict"], ["error / bound", "number"], ["max ULP", "number"], ["explained by"], ["canonical formula", "formula"]],
-    rows.map((row) => () => [row[STEP], h("code", {}, tensors[row[TENSOR]][1] || "–"), verdictMark(verdicts[row[VERDICT]][1]),
+    rows.map((row) => () => [row[STEP], h("code", {}, tensors[row[TENSOR]][1] || "–"), verdictMark(verdicts[row[VERDICT]][NAME]),
       row[ERROR], row[ULP], explainedBy(row), texts[row[FORMULA]] || "–"]));
 }
 
@@ -112,7 +119,7 @@ function tensorTable(rows) {
 function explainedBy(row) {
   const { texts } = data(), [, known, , , diagnosis] = row[DETAIL] || [];
   if (texts[known]) return "known, see below";
-  return h("code", {}, texts[row[CONVENTION]] || texts[diagnosis?.[0]] || "–");
+  return h("code", {}, differsBy(row) || texts[diagnosis?.[0]] || "–");
 }
 
 function meaning(field, option) {
@@ -133,7 +140,7 @@ function detail(row) {
   const { verdicts, tensors, texts } = data(), [message, known, upstream, log, diagnosis, index, ...values] = row[DETAIL];
   const name = tensors[row[TENSOR]][1], labels = ["observed", "expected, under the declared conventions", "expected, canonical", "bound on the error"];
   return h("section", { class: "detail" },
-    h("h3", {}, name ? h("code", {}, name) : "no tensor", `, step ${row[STEP]}: `, verdictMark(verdicts[row[VERDICT]][1])),
+    h("h3", {}, name ? h("code", {}, name) : "no tensor", `, step ${row[STEP]}: `, verdictMark(verdicts[row[VERDICT]][NAME])),
     texts[row[FORMULA]] && h("p", { class: "formula" }, texts[row[FORMULA]]),
     values.length > 0 && table(`The worst element, index [${index}]: ${row[ERROR]} × bound. Each value as decimal and as hex float, which is exact.`,
       [["value"], ["decimal", "value"], ["hex float", "value"]],

@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 
+from adapters.harness import environments, header, uv
 from adapters.harness.conversation import Settings
 from adapters.harness.host import Host
 from tests.faults.driving import (
@@ -14,10 +15,11 @@ from tests.faults.driving import (
     check_own_answer,
     ends_within,
     processes_with,
-    request,
     target_of,
 )
+from tests.faults.driving import request as request_of
 from tests.faults.miniature import FAULT
+from tests.faults.wheelhouse import make_wheel
 
 
 @pytest.fixture
@@ -30,16 +32,54 @@ def token(monkeypatch):
     assert not left, f"processes {left} are left behind"
 
 
+NEEDS_NOTHING = """\
+# /// script
+# requires-python = ">=3.11"
+# dependencies = []
+# ///
+"""
+
+
 @pytest.fixture
-def strike(token, monkeypatch):
+def tiny(token, tmp_path, monkeypatch):
+    """An implementation whose environment is built in a moment: it depends on nothing."""
+    monkeypatch.setenv(environments.CACHE_VARIABLE, str(tmp_path / "cache"))
+    path = tmp_path / "tiny.py"
+    path.write_text(NEEDS_NOTHING)
+    return header.read_header(path)
+
+
+@pytest.fixture
+def wheels(tmp_path, monkeypatch):
+    """A folder with one package, and no other place to install from."""
+    for name in uv.FROM_PIP:
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "wheels"
+    make_wheel(folder)
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    return folder
+
+
+@pytest.fixture
+def told():
+    """The lines that the host announces, which a test that asks for them expects."""
+    return []
+
+
+@pytest.fixture
+def strike(token, monkeypatch, request):
     """Run the plan on an adapter with a fault; every other case must get its own answer."""
+    expected = "told" in request.fixturenames
+    announce = request.getfixturevalue("told").append if expected else pytest.fail
 
     def run(adapter, fault, *, size=3, others="answered", **settings):
         monkeypatch.setenv(FAULT, fault)
-        plan = {name: request(name, size) for name in PLAN}
+        plan = {name: request_of(name, size) for name in PLAN}
         target = target_of(adapter)
         start = time.monotonic()
-        with Host(Settings(**settings), announce=pytest.fail) as host:
+        with Host(Settings(**settings), announce=announce) as host:
             host.start(target, {name: lambda made=made: made for name, made in plan.items()})
             hello = host.greeting(target)
             observations = {name: host.observe(target, name) for name in PLAN}

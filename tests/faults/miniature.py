@@ -1,7 +1,8 @@
 """A layer without a fault, and what the faulty adapters share.
 
 The sound layer answers what the reference expects, in NumPy alone. A faulty adapter answers like
-it, but for the cases that are struck: there it does what the environment variable names.
+it, but for the cases that are struck: there it does what the environment variable names. That may
+be several faults with commas; an adapter then does the one that it has.
 """
 
 import fcntl
@@ -49,9 +50,8 @@ def striking(faults):
     """Return a `run` that answers soundly, but for the struck cases: those a fault answers."""
 
     def run(layer, steps):
-        if is_struck(layer) and fault() in faults:
-            return faults[fault()](layer, steps)
-        return sound(layer, steps)
+        own = [name for name in fault().split(",") if name in faults]
+        return faults[own[0]](layer, steps) if own and is_struck(layer) else sound(layer, steps)
 
     return run
 

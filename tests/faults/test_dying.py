@@ -2,7 +2,10 @@
 
 import pytest
 
+from suite.smoke import SMOKE
+from tests.faults.adapters.dying import TRACES
 from tests.faults.driving import STARTING
+from tests.faults.miniature import STRUCK_DTYPE
 
 
 def died(outcome, message):
@@ -55,6 +58,30 @@ def test_a_fork_left_behind_by_a_sound_answer(strike):
     assert strike("dying", "fork_and_answer").struck.ended == "answered"
 
 
+@pytest.mark.parametrize("fault", ["leave_a_daemon", "daemons_for_ever"])
+def test_a_death_whose_daemon_holds_the_pipes(strike, fault):
+    """What left its group, its session and its parent is found and killed; the crash is told."""
+    died(strike("dying", fault), "the process ended with exit status 9")
+
+
+def test_a_daemon_left_behind_by_a_sound_answer(strike):
+    """It does not outlive the run either."""
+    assert strike("dying", "daemon_and_answer").struck.ended == "answered"
+
+
+def test_memory_that_grows_in_children(strike):
+    """The limit is that of all a target's processes together."""
+    outcome = strike("dying", "children_grow", memory_limit=400 * 2**20)
+    assert outcome.struck.ended == "crashed"
+    assert "MB of memory, more than its limit of 400 MB" in outcome.struck.message
+    assert outcome.seconds < STARTING
+
+
+def test_memory_that_children_share(strike):
+    """What forks have in common counts once."""
+    assert strike("dying", "children_share", memory_limit=400 * 2**20).struck.ended == "answered"
+
+
 def test_memory_that_grows(strike):
     """Memory is taken until the limit, and the limit is named."""
     outcome = strike("dying", "grow", memory_limit=400 * 2**20)
@@ -78,6 +105,33 @@ def test_an_adapter_that_does_not_get_to_its_hello(strike, fault, message):
     assert outcome.hello.message == message
     assert "adapters.harness.worker" in outcome.hello.retry
     assert outcome.seconds < STARTING
+
+
+def test_a_process_killed_at_its_import(strike, tmp_path, monkeypatch, told):
+    """One kill before the hello costs no case: the process is started again, and that is said."""
+    monkeypatch.setenv(TRACES, str(tmp_path))
+    outcome = strike("dying", "killed_at_the_first_import")
+    assert outcome.struck.ended == "answered"
+    again = "the adapter was killed by SIGKILL before its hello; it is started again"
+    assert told == [f"dying-cpu-eager: {again}"]
+
+
+def test_a_process_killed_in_its_smoke_case(strike, tmp_path, monkeypatch, told):
+    """Nor does one before the first case."""
+    monkeypatch.setenv(TRACES, str(tmp_path))
+    monkeypatch.setenv(STRUCK_DTYPE, "float32")
+    outcome = strike("dying", "killed_in_the_smoke_case", smoke=SMOKE)
+    assert outcome.struck.ended == "answered"
+    again = "the process was killed by SIGKILL in the smoke case; it is started again"
+    assert told == [f"dying-cpu-eager: {again}"]
+
+
+def test_a_process_killed_at_every_import(strike, told):
+    """A second kill is not the adapter's fault: nothing was run, and it can be asked again."""
+    outcome = strike("dying", "killed_at_import", others="not run")
+    assert outcome.hello.ended == outcome.struck.ended == "not run"
+    assert outcome.hello.message == "the adapter was killed by SIGKILL before its hello, twice"
+    assert len(told) == 1
 
 
 def test_restarts_are_capped(strike, monkeypatch):

@@ -11,7 +11,7 @@ from tests.faults.whole_run import FIRST, LAST, SECOND, STRUCK, chosen, run
 def verdicts_of(folder):
     verdicts = {}
     for record in read_run(folder).verdicts:
-        verdicts.setdefault(record["case"], set()).add(record["verdict"])
+        verdicts.setdefault(record.case, set()).add(record.verdict)
     return verdicts
 
 
@@ -24,7 +24,7 @@ def folder(token, tmp_path, monkeypatch):
 def test_all_conform(folder):
     """A sound layer: 0, and the footer says so too."""
     assert run(*chosen("sound", folder)).returncode == 0
-    assert read_run(folder).footer["exit_status"] == 0
+    assert read_run(folder).footer.exit_status == 0
 
 
 def test_a_violation(folder, monkeypatch):
@@ -34,7 +34,7 @@ def test_a_violation(folder, monkeypatch):
     verdicts = verdicts_of(folder)
     assert verdicts.pop(STRUCK) == {"violates", "conforms"}
     assert set(map(frozenset, verdicts.values())) == {frozenset({"conforms"})}
-    assert read_run(folder).footer["exit_status"] == 1
+    assert read_run(folder).footer.exit_status == 1
 
 
 def test_a_known_violation_and_one_that_is_no_more(folder, tmp_path, monkeypatch):
@@ -52,7 +52,7 @@ def test_a_known_violation_and_one_that_is_no_more(folder, tmp_path, monkeypatch
     mended = run(*plugin, *chosen("malforming", folder))
     assert mended.returncode == 1
     assert "nothing violates any more; remove the entry" in mended.stdout
-    assert read_run(folder).footer["exit_status"] == 1
+    assert read_run(folder).footer.exit_status == 1
 
 
 def test_a_broken_adapter(folder, monkeypatch):
@@ -72,7 +72,7 @@ def test_cases_that_were_not_run(folder, monkeypatch):
     adapter, _, report = chosen("dying", folder)
     done = run(adapter, report, "--dtype=float64")
     assert done.returncode == 1
-    verdicts = [record["verdict"] for record in read_run(folder).verdicts]
+    verdicts = [record.verdict for record in read_run(folder).verdicts]
     # Every case is struck, but the smoke case is float32 and passes.
     assert verdicts.count("crashed") == 6
     assert set(verdicts) == {"crashed", "not run"}
@@ -83,10 +83,10 @@ def test_a_time_out_has_the_stack_in_its_record(folder, monkeypatch):
     """`--deadline` is heeded, and the record holds where the worker was."""
     monkeypatch.setenv(FAULT, "hold_the_gil")
     assert run(*chosen("hanging", folder), "--deadline=2").returncode == 1
-    (record,) = (record for record in read_run(folder).verdicts if record["case"] == STRUCK)
-    assert record["verdict"] == "timed out"
-    assert "in hold_the_gil" in record["log"]
-    assert "no answer within 2 s; it was at File" in record["message"]
+    (record,) = (record for record in read_run(folder).verdicts if record.case == STRUCK)
+    assert record.verdict == "timed out"
+    assert "in hold_the_gil" in record.log
+    assert "no answer within 2 s; it was at File" in record.message
     assert {FIRST, SECOND, LAST} < verdicts_of(folder).keys()
 
 

@@ -1,37 +1,37 @@
-"""A mistake of the suite itself is raised where the answer is waited for; nobody hangs on it."""
+"""A mistake of the suite itself costs the cases that have it their run, and nobody their answer."""
 
 import threading
 
-import pytest
-
 from adapters.harness.conversation import Settings, Smoke
 from adapters.harness.host import Host
-from adapters.harness.wire import WireError
 from tests.faults.driving import PLAN, STARTING, check_own_answer, request, target_of
 
 
 def test_a_request_that_cannot_be_made(token):
-    """A case whose data raise is an error of that case; every other gets its answer."""
+    """A case whose data raise is not run, and says why; every other gets its answer."""
     plan = {name: lambda name=name: request(name) for name in PLAN}
     plan["struck"] = lambda: {}["no such data"]
     with Host(Settings()) as host:
         host.start(target_of("sound"), plan)
-        with pytest.raises(KeyError, match="no such data"):
-            host.observe(target_of("sound"), "struck")
+        struck = host.observe(target_of("sound"), "struck")
+        assert struck.ended == "not run"
+        assert struck.message == "the request cannot be made: KeyError: 'no such data'"
+        assert "test_own_faults.py" in struck.log
         for name in set(PLAN) - {"struck"}:
             check_own_answer(request(name), host.observe(target_of("sound"), name))
 
 
 def test_a_request_that_cannot_be_sent(token):
-    """What no frame can hold is an error of every case that has it; the last one has not."""
+    """What no frame can hold costs every case that has it; the last one has not."""
     plan = {name: lambda name=name: {**request(name), "note": object()} for name in PLAN[:-1]}
     plan[PLAN[-1]] = lambda: request(PLAN[-1])
     with Host(Settings()) as host:
         host.start(target_of("sound"), plan)
         check_own_answer(request(PLAN[-1]), host.observe(target_of("sound"), PLAN[-1]))
         for name in PLAN[:-1]:
-            with pytest.raises(WireError, match="cannot be sent"):
-                host.observe(target_of("sound"), name)
+            told = host.observe(target_of("sound"), name)
+            assert told.ended == "not run"
+            assert "WireError: cannot be sent: Object of type object" in told.message
 
 
 def test_a_smoke_check_that_raises(token):
@@ -39,8 +39,10 @@ def test_a_smoke_check_that_raises(token):
     smoke = Smoke(lambda: request("a"), lambda observation: {}["no such verdict"])
     with Host(Settings(smoke=smoke)) as host:
         host.start(target_of("sound"), {"b": lambda: request("b")})
-        with pytest.raises(KeyError, match="no such verdict"):
-            host.greeting(target_of("sound"))
+        told = host.greeting(target_of("sound"))
+        assert told == host.observe(target_of("sound"), "b")
+        assert told.ended == "not run"
+        assert told.message == "a mistake of the suite: KeyError: 'no such verdict'"
 
 
 def test_a_run_that_ends_early(token, monkeypatch):

@@ -29,6 +29,37 @@ def test_bytes_that_are_no_answer(strike, fault, message):
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
+        ("sixty_five_dimensions", "an array in the header has the shape [1, 1, 1"),
+        ("a_size_of_2_to_the_63", "arrays of 36893488147419103232 bytes; at most"),
+        ("a_size_of_10_to_the_400", "an array in the header has the shape [1000"),
+        ("a_size_of_true", "an array in the header has the shape [True]"),
+        ("a_shape_that_is_a_text", "an array in the header has the shape '12'"),
+        ("a_dtype_that_is_a_list", "the dtype of an array in the header is no name"),
+        ("an_array_number_of_true", "an array in the header has the shape"),
+        ("an_array_as_the_end", "its answer to 'struck' has no steps or no end"),
+        ("an_array_as_the_name", "said 'answer' where the answer to 'struck' was due"),
+        ("an_array_as_the_kind", "said a ndarray where the answer to 'struck' was due"),
+        ("an_end_of_10_to_the_400", "an answer cannot end as 1000"),
+        ("seconds_of_10_to_the_400", "a number is too large"),
+        ("seconds_of_infinity", "it took inf seconds"),
+        ("an_option_that_is_a_list", "the convention 'scale' has the option ['gamma']"),
+        ("an_option_of_10_to_the_400", "a number is too large"),
+        ("a_source_that_is_a_number", "the conventions are not {field: (option, source)}"),
+        ("nested_a_hundred_deep", "the header is nested more than 32 deep"),
+        ("a_number_of_5000_digits", "the header is no JSON"),
+    ],
+)
+def test_frames_that_are_malformed(strike, fault, message):
+    """Whatever cannot be is told of its case; the other cases have their own answers."""
+    outcome = strike("garbling", fault)
+    assert outcome.struck.ended == "broken adapter"
+    assert message in outcome.struck.message
+    assert outcome.seconds < STARTING
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
         ("hello_without_devices", "its hello has the devices None, not a list of names"),
         ("hello_is_a_list", "ValueError"),
     ],

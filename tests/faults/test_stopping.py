@@ -28,7 +28,7 @@ def hanging_run(token, tmp_path, monkeypatch):
 
 
 def cases_of(folder):
-    return {record["case"] for record in read_run(folder).verdicts}
+    return {record.case for record in read_run(folder).verdicts}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_killed_run_is_resumed(hanging_run, tmp_path, monkeypatch, more):
     after = read_run(folder)
     assert after.complete
     assert cases_of(folder) == set(CASES.split(",")) == {FIRST, SECOND, STRUCK, LAST}
-    told = [(record["case"], record["tensor"], record["step"]) for record in after.verdicts]
+    told = [(record.case, record.tensor, record.step) for record in after.verdicts]
     assert len(told) == len(set(told))
     assert len(after.cases) == 4
     assert len(after.targets) == len(after.resumed) == 1
@@ -111,6 +111,6 @@ def test_parallel_runs_record_what_one_run_does(token, tmp_path):
     assert run(*chosen("sound", single), "-k", "float32").returncode == 0
     assert run(*chosen("sound", parallel), "-k", "float32", "-n", "2").returncode == 0
     one, other = read_run(single), read_run(parallel)
-    assert one.header["planned"]["pairs"] == other.header["planned"]["pairs"] == 3
+    assert one.header.planned.pairs == other.header.planned.pairs == 3
     assert sorted(map(str, one.verdicts)) == sorted(map(str, other.verdicts))
     assert other.complete

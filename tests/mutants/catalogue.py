@@ -3,6 +3,7 @@
 import numpy as np
 
 from diagnosis.faults import FAULTS
+from records.hypothesis import Kind
 from reference.conventions import CANONICAL, CONVENTIONS
 from test_cases.cases import all_cases
 
@@ -54,5 +55,14 @@ def mutant_cases():
 
 def named_as_itself(mutant, explanations):
     """Say whether the explanations of a target, together, are the mutant and nothing else."""
-    found = {half for one in explanations for half in one.name.split(", ")}
+    found = {part for one in explanations for part in parts_of(one.hypothesis)}
     return found == set(mutant.split(","))
+
+
+def parts_of(hypothesis):
+    """Return the words of a mutant's name that a hypothesis stands for."""
+    if hypothesis is None:
+        return ["nothing"]
+    if hypothesis.kind is Kind.CONVENTIONS:
+        return [f"{field}={option}" for field, option in hypothesis.changes]
+    return [hypothesis.name]

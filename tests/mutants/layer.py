@@ -20,8 +20,10 @@ CORRECT = {
     "momentum_meaning": "weight_of_batch",
     "initial_running_var": "one",
     "statistics_gradient": "flows",
+    "numbers": "layer_dtype",
     "variance_algorithm": "two_pass",
     "summation": "blocked",
+    "moving_average": "weighted_sum",
     "arithmetic": "widened",
     "statistics_dtype": "widened",
     "single_value": "beta",
@@ -74,12 +76,13 @@ class Mutant:
     def __init__(self, layer: Layer, channels: int, axis: int):
         self.knobs = knobs = knobs_of(layer.mode)
         self.layer, self.axis = layer, axis
+        self.numbers = knobs["numbers"] if layer.dtype == "float64" else "layer_dtype"
         self.dtype = np.dtype(layer.dtype) if layer.dtype != "bfloat16" else bfloat16()
         self.work = np.longdouble if layer.dtype == "float64" else np.float64
         if knobs["summation"] == "sequential" or knobs["variance_algorithm"] == "one_pass":
             self.work = np.float64 if layer.dtype == "float64" else np.float32
-        if knobs["arithmetic"] == "input_dtype" and self.dtype.itemsize == 2:
-            self.work = self.dtype.type
+        if knobs["arithmetic"] == "float32":
+            self.work = np.float32
         self.kept = {
             "widened": np.float64 if layer.dtype == "float64" else np.float32,
             "input_dtype": self.dtype,
@@ -96,16 +99,45 @@ class Mutant:
         if knobs["fault"] == "running_statistics_swapped":
             self.mean, self.var = self.var, self.mean
         epsilon = knobs["default_epsilon"] if layer.epsilon is None else layer.epsilon
-        self.epsilon = self.number(epsilon if knobs["epsilon"] is None else knobs["epsilon"])
+        epsilon = epsilon if knobs["epsilon"] is None else knobs["epsilon"]
+        self.epsilon = self.number(np.float32(epsilon) if self.numbers == "float32" else epsilon)
         momentum = knobs["default_momentum"] if layer.momentum is None else layer.momentum
         if layer.raw_momentum is not None:
             momentum = layer.raw_momentum
             if knobs["momentum_meaning"] == "weight_of_history":
                 momentum = 1 - momentum
-        self.momentum = self.number(momentum if knobs["momentum"] is None else knobs["momentum"])
+        momentum = momentum if knobs["momentum"] is None else knobs["momentum"]
+        self.momentum = self.number(self.held(momentum))
         self.batches = 0
         self.previous = None
         self.total_gradients = {}
+
+    def rounded(self, values, *arithmetic):
+        """Return values as they are, or rounded to the layer's dtype in some arithmetic."""
+        if self.knobs["arithmetic"] not in arithmetic:
+            return values
+        return values.astype(self.dtype).astype(self.work)
+
+    def moment(self, values):
+        return self.rounded(values, "rounded_statistics", "rounded_normalization", "rounded_steps")
+
+    def step(self, values):
+        return self.rounded(values, "rounded_normalization", "rounded_steps")
+
+    def gathered(self, values):
+        return self.rounded(values, "rounded_steps")
+
+    def part(self, values):
+        return self.rounded(values, "rounded_gradients", "rounded_normalization", "rounded_steps")
+
+    def held(self, weight):
+        """Return the weight of the batch as the mutant holds it."""
+        if self.numbers == "layer_dtype":
+            return weight
+        of_history = self.knobs["momentum_meaning"] == "weight_of_history"
+        if of_history != (self.numbers == "float32_complement"):
+            return 1 - float(np.float32(1 - weight))
+        return float(np.float32(weight))
 
     def number(self, value):
         return np.dtype(self.work).type(value)
@@ -155,11 +187,12 @@ class Mutant:
         if self.knobs["fault"] == "statistics_of_first_position":
             x = x[:, :, :1]
         count = self.number(x.shape[1] * x.shape[2])
-        mean = total(x, self.knobs) / count
+        mean = self.gathered(total(x, self.knobs) / count)
         if self.knobs["variance_algorithm"] == "one_pass":
             square = total(x * x, self.knobs) / count
             return mean, np.maximum(square - mean * mean, 0)
-        return mean, total((x - mean) ** 2, self.knobs) / count
+        square = self.gathered(self.gathered(x - mean) ** 2)
+        return mean, self.gathered(total(square, self.knobs) / count)
 
     def weight(self):
         rule = self.knobs["running_update"]
@@ -173,6 +206,13 @@ class Mutant:
             return self.momentum / (1 - (1 - self.momentum) ** (self.batches + 1))
         return self.momentum
 
+    def moved(self, old, new, weight):
+        if self.knobs["moving_average"] == "weighted_sum":
+            return (1 - weight) * old + weight * new
+        narrow = np.float64 if self.layer.dtype == "float64" else np.float32
+        old, new, weight = old.astype(narrow), new.astype(narrow), narrow(weight)
+        return (old - (old - new) * weight).astype(self.work)
+
     def update(self, mean, variance, count):
         rule, fault = self.knobs["running_variance"], self.knobs["fault"]
         biased = rule == "biased" or (fault == "biased_for_even_counts" and count % 2 == 0)
@@ -185,8 +225,8 @@ class Mutant:
             statistic = statistic * np.nan
         for _ in range(2 if fault == "running_statistics_updated_twice" else 1):
             weight = self.weight()
-            self.mean = (1 - weight) * self.mean + weight * mean
-            self.var = (1 - weight) * self.var + weight * statistic
+            self.mean = self.moved(self.mean, mean, weight)
+            self.var = self.moved(self.var, statistic, weight)
             self.mean, self.var = (
                 vector.astype(self.kept).astype(self.work) for vector in (self.mean, self.var)
             )
@@ -244,10 +284,11 @@ class Mutant:
             axes, uses_batch = (0, 2), True
             mean = x.mean(axis=axes, keepdims=True)
             inverse, slope = self.inverse(x.var(axis=axes, keepdims=True))
-        x_hat = (x - mean) * inverse
+        mean, inverse = self.moment(mean), self.moment(inverse)
+        x_hat = self.step(self.step(x - mean) * inverse)
         scale = {"gamma": self.gamma, "ones": self.gamma * 0 + 1, "absolute": abs(self.gamma)}
         gamma = scale[knobs["scale"]]
-        y = gamma * x_hat + (0 if fault == "beta_ignored" else self.beta)
+        y = self.step(gamma * x_hat) + (0 if fault == "beta_ignored" else self.beta)
         if fault == "channels_beyond_power_of_two_untouched" and len(x):
             full = 1 << (len(x).bit_length() - 1)
             y[full:] = x[full:]
@@ -275,7 +316,7 @@ class Mutant:
 
     def gradients(self, x, x_hat, dy, inverse, slope, gamma, axes, uses_batch, source):
         knobs, fault = self.knobs, self.knobs["fault"]
-        dbeta, dgamma = total(dy, knobs), total(dy * x_hat, knobs)
+        dbeta, dgamma = total(dy, knobs), total(self.step(dy * x_hat), knobs)
         g = dy * (1 if fault == "dx_without_gamma" else gamma)
         dx = g * inverse
         if uses_batch and knobs["statistics_gradient"] == "flows" and x.size:
@@ -283,11 +324,14 @@ class Mutant:
             divisor = max(count - 1, 1) if knobs["normalizing_variance"] == "unbiased" else count
             mean_term = g.sum(axis=axes, keepdims=True) / self.number(count)
             projection = (g * x_hat).sum(axis=axes, keepdims=True) / self.number(divisor) * slope
+            rest = 0 * g
             if fault != "dx_without_mean_term":
-                g = g - mean_term
-            if fault != "dx_without_variance_term":
-                g = g - x_hat * projection
-            dx = g * inverse
+                rest = rest + mean_term
+            if fault == "variance_gradient_uncentred":
+                rest = rest + x * inverse * projection
+            elif fault != "dx_without_variance_term":
+                rest = rest + x_hat * projection
+            dx = self.part(g * inverse) - self.part(rest * inverse)
         if fault == "dgamma_without_mean_term" and uses_batch:
             dgamma = total(dy * x * inverse, knobs)
         if knobs["scale"] == "ones":

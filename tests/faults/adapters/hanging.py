@@ -7,7 +7,7 @@ import threading
 import time
 
 from tests.faults import miniature
-from tests.faults.miniature import answers_pipe, conventions, fault, striking
+from tests.faults.miniature import answers_pipe, conventions, fault, sound, striking
 
 __all__ = ["conventions", "hello", "run"]
 
@@ -54,11 +54,21 @@ def half_a_frame(layer, steps):
     time.sleep(10**6)
 
 
-def tell_and_wait(layer, steps):
-    """Say through a named pipe that this case is being run, and wait for ever."""
+def tell():
+    """Say through a named pipe that this case is being run."""
     with open(os.environ[FIFO], "w") as fifo:
         fifo.write("here")
+
+
+def tell_and_wait(layer, steps):
+    tell()
     time.sleep(10**6)
+
+
+def tell_and_answer(layer, steps):
+    tell()
+    time.sleep(0.5)
+    yield from sound(layer, steps)
 
 
 run = striking(globals())
