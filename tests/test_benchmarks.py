@@ -121,6 +121,7 @@ def test_the_hosts_time_is_told_by_part():
         (["suite/run.py", "diagnosis/search.py", "diagnosis/judgement.py"], "diagnosis"),
         (["suite/run.py", "suite/targets.py", "reports/html.py"], "page"),
         (["benchmarks/harness/host.py"], "pytest"),
+        ([".tox/tests/lib/pluggy.py", "suite/run.py", "diagnosis/judgement.py"], "judging"),
         (["conftest.py <module>", "reference/expected.py"], "imports"),
     ],
 )

@@ -30,6 +30,7 @@ PARTS = {
     "conftest": "suite",
 }
 """What a room does in a run; a module of it that does something else has a line of its own."""
+ROOMS = {module.partition("/")[0] for module in PARTS}
 FRAMEWORK, START = "pytest", "imports"
 
 
@@ -66,11 +67,12 @@ def part_of(frame: FrameType | None) -> str:
     found = FRAMEWORK
     while frame:
         path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(ROOT) and path.parts[len(ROOT.parts)] != "benchmarks":
+        # an environment within the checkout, such as tox's, is not the suite's own code
+        if path.is_relative_to(ROOT) and path.with_suffix("").parts[len(ROOT.parts)] in ROOMS:
             if frame.f_code.co_name == "<module>":
                 return START
             module = path.relative_to(ROOT).with_suffix("").as_posix()
-            part = PARTS.get(module) or PARTS.get(module.partition("/")[0], FRAMEWORK)
+            part = PARTS.get(module) or PARTS[module.partition("/")[0]]
             within = (part, found) == ("judging", "reference")
             if not within and (part != "suite" or found == FRAMEWORK):
                 found = part
