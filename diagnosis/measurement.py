@@ -16,11 +16,10 @@ import numpy as np
 from diagnosis.fitting import FITS, span
 from diagnosis.nearest import Miss, miss, nearest
 from diagnosis.question import Question
-from records.hypothesis import Interval
+from records.hypothesis import UNDETERMINED, Interval
 from reference.conventions import CONVENTIONS, PROBES, QUESTIONS, Convention, Conventions
 from reference.expected import relevant
 
-UNDETERMINED = "undetermined"
 FLOAT32 = "float32"
 
 

@@ -30,7 +30,7 @@ def records_page() -> str:
     lines = [
         "# The records of a run",
         "",
-        "<!-- Written by `python -m docs.generate` from records/schema.py. -->",
+        "<!-- Written by `python -m docs.generate` from records/schema.py and pieces.py. -->",
         "",
         f"`{file.FILE_NAME}` is a JSON object a line, with its `kind`. This is schema {SCHEMA};",
         "[records.schema.json](records.schema.json) says the same to machines.",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from records.codec import Mistake, Text, decode, encode
+from records.pieces import Machine
 from records.schema import (
     RECORDS,
     SCHEMA,
@@ -19,7 +20,6 @@ from records.schema import (
     ExplanationRecord,
     FooterRecord,
     HeaderRecord,
-    Machine,
     MeasuredRecord,
     Record,
     ResumedRecord,

@@ -12,6 +12,9 @@ Option = str | int | float
 Choice = tuple[str, Option]
 """A convention and the option that is followed."""
 
+UNDETERMINED = "undetermined"
+"""What stands in place of an option where the probes cannot decide."""
+
 
 class Kind(StrEnum):
     """What a hypothesis changes."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from records.file import RecordsError, Run, read_run
-from records.schema import FooterRecord, OfTarget, Planned
+from records.pieces import Planned
+from records.schema import FooterRecord, OfTarget
 
 T = TypeVar("T", bound=OfTarget)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from records.file import Run
 from records.hypothesis import named
-from records.schema import Known, VerdictRecord
+from records.pieces import Known
+from records.schema import VerdictRecord
 from records.verdict import Verdict
 from reports.evidence import cases_of, error_key, worst_first
 from reports.explanations import Causes

@@ -5,13 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from records.file import Run
-from records.schema import (
-    UNDETERMINED,
-    ConventionMeaning,
-    Declared,
-    TargetRecord,
-    VerdictRecord,
-)
+from records.hypothesis import UNDETERMINED
+from records.pieces import ConventionMeaning, Declared
+from records.schema import TargetRecord, VerdictRecord
 from reports.evidence import fields_of
 from reports.measured import MeasuredView, differing, promise, shown_of, typeset
 from reports.text import option_name, option_text

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from records.schema import ASSUMED, UNDETERMINED, Known, MeasuredRecord
+from records.hypothesis import UNDETERMINED
+from records.pieces import Known
+from records.schema import ASSUMED, MeasuredRecord
 from reports.text import cut, figure, option_name
 
 SHOWN_DTYPE = "float32"

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from records.file import Run
-from records.schema import OfTarget, Selection, TargetRecord
+from records.pieces import Selection
+from records.schema import OfTarget, TargetRecord
 from records.verdict import Verdict
 from reports.text import fact
 

@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 
 from records.file import FILE_NAME, Run
-from records.schema import Machine
+from records.pieces import Machine
 from reports.evidence import Evidence
 from reports.targets import Facts
 from reports.text import count, fact

@@ -28,7 +28,8 @@ from typing import TypeVar
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from records.schema import Known, MeasuredRecord, OfTarget, VerdictRecord
+from records.pieces import Known
+from records.schema import MeasuredRecord, OfTarget, VerdictRecord
 
 FOLDER = Path(__file__).parent.parent / "test_cases" / "known_divergences"
 

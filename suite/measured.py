@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from adapters.harness.observation import Observation
 from adapters.harness.registry import Target
-from diagnosis.measurement import UNDETERMINED, Measurement, measure
+from diagnosis.measurement import Measurement, measure
+from records.hypothesis import UNDETERMINED
 from records.schema import MeasuredRecord
 from reference.conventions import CANONICAL
 from suite.verdicts import declared_conventions, ended_as, names_of, option_of, question_of

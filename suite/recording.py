@@ -13,17 +13,14 @@ from pathlib import Path
 import numpy
 
 from records.file import RecordsError, RecordWriter, Run
+from records.pieces import Broken, Machine, Planned, Selection
 from records.schema import (
     SCHEMA,
-    Broken,
     CaseRecord,
     FooterRecord,
     HeaderRecord,
-    Machine,
-    Planned,
     Record,
     ResumedRecord,
-    Selection,
     TargetRecord,
     VerdictRecord,
 )

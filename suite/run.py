@@ -16,7 +16,7 @@ from adapters.harness.memory import SHARE, machine_memory
 from adapters.harness.observation import Observation
 from diagnosis.consistency import TargetDiagnosis
 from records.file import RecordsError, read_stopped
-from records.schema import Planned, Selection
+from records.pieces import Planned, Selection
 from records.verdict import Verdict
 from reports import html
 from suite.expectations import Expectations

@@ -12,16 +12,8 @@ from diagnosis.judgement import Answered, Judgement, judge
 from diagnosis.question import Question
 from records.codec import LARGEST
 from records.hypothesis import Hypothesis, Option
-from records.schema import (
-    Broken,
-    CaseRecord,
-    ConventionMeaning,
-    Declared,
-    ExplanationRecord,
-    TargetRecord,
-    VerdictRecord,
-    WorstElement,
-)
+from records.pieces import Broken, ConventionMeaning, Declared, WorstElement
+from records.schema import CaseRecord, ExplanationRecord, TargetRecord, VerdictRecord
 from records.verdict import Verdict
 from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS, Conventions
 from suite.expectations import Expectations

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from records.hypothesis import Hypothesis, Kind
-from records.schema import Known, MeasuredRecord, VerdictRecord
+from records.pieces import Known
+from records.schema import MeasuredRecord, VerdictRecord
 from records.verdict import Verdict
 from suite.known import KnownDivergence, read_known, unfit, with_known, write_known
 

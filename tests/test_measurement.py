@@ -4,8 +4,9 @@ import pytest
 
 from adapters.harness import protocol
 from diagnosis.judgement import Answered
-from diagnosis.measurement import UNDETERMINED, measure
+from diagnosis.measurement import measure
 from diagnosis.question import Question
+from records.hypothesis import UNDETERMINED
 from reference.conventions import CANONICAL, CONVENTIONS
 from reference.expected import relevant
 from test_cases.probes import PROBES

@@ -16,7 +16,8 @@ from records.file import (
     read_stopped,
     record_of,
 )
-from records.schema import SCHEMA, FooterRecord, Planned, ResumedRecord
+from records.pieces import Planned
+from records.schema import SCHEMA, FooterRecord, ResumedRecord
 from records.together import read_runs
 from records.verdict import Verdict
 from reports.html import render

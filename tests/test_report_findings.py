@@ -8,7 +8,8 @@ import pytest
 
 from records.file import Run
 from records.hypothesis import Hypothesis, Kind
-from records.schema import Broken, ExplanationRecord, Known
+from records.pieces import Broken, Known
+from records.schema import ExplanationRecord
 from records.verdict import Verdict
 from reports.evidence import error_key
 from reports.html import render

@@ -14,7 +14,8 @@ import pytest
 
 from records.file import FILE_NAME, Run, line_of, read_run
 from records.hypothesis import Hypothesis, Kind
-from records.schema import Declared, ExplanationRecord, TargetRecord, VerdictRecord, WorstElement
+from records.pieces import Declared, WorstElement
+from records.schema import ExplanationRecord, TargetRecord, VerdictRecord
 from records.verdict import Verdict
 from reports.html import linked, render, write
 from reports.payload import LARGEST, Links, embeddable, payload

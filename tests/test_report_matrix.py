@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from records.schema import ASSUMED, Known
+from records.pieces import Known
+from records.schema import ASSUMED
 from records.verdict import Verdict
 from reports.matrix import majority_of
 from reports.summary import summarize

@@ -7,7 +7,8 @@ import pytest
 
 from conformance.command_line import main
 from records.file import RecordWriter, Run
-from records.schema import Broken, Declared, MeasuredRecord, TargetRecord, VerdictRecord
+from records.pieces import Broken, Declared
+from records.schema import MeasuredRecord, TargetRecord, VerdictRecord
 from records.verdict import Verdict
 from reports.html import render
 from reports.releases import as_markdown

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from records.file import Run
-from records.schema import Machine
+from records.pieces import Machine
 from records.verdict import Verdict
 from reports.evidence import error_key, worst_first
 from reports.figures import INPUTS, HeatCell, heat_level
