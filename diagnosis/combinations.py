@@ -15,7 +15,8 @@ import numpy as np
 from diagnosis import parts
 from diagnosis.fitting import Number
 from diagnosis.hypotheses import expected
-from diagnosis.question import GRADIENTS, RUNNING, Question
+from diagnosis.judgement import RUNNING
+from diagnosis.question import GRADIENTS, Question
 from diagnosis.specimen import mixes
 from diagnosis.stages import (
     STAYS,

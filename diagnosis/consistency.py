@@ -67,14 +67,16 @@ class TargetDiagnosis:
     def violates(self, case: str, question: Question, known: bool = False) -> list[Hypothesis]:
         """Add a case that violates, and return what would explain it, taken alone.
 
-        A violation that is a `known` divergence has the reason of others: what explained those is
-        tried first, and is enough; but no looser bound, which explains what it should not.
+        A `known` divergence has its reason written down. None is searched for; it is the target's
+        only where what explains its other cases explains this one as well.
         """
         search = Search(question)
         fitting: list[Hypothesis] = []
         if known:
             fitting = [one for one in self._found.values() if search.holds(one)]
-        if not fitting and search.violated:
+            if not fitting:
+                return fitting
+        elif search.violated:
             cluster = self._clusters.setdefault(search.form, _Cluster())
             fitting = search.simple() or cluster.explain(search)
         self._violating[case], self._fitting[case] = replace(question), fitting

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from diagnosis.question import RUNNING, Call
+from diagnosis.judgement import RUNNING
+from diagnosis.question import Call
 from records.hypothesis import Interval
 from reference.batch_norm import Forward, batch_norm
 from reference.conventions import Conventions

@@ -9,7 +9,7 @@ import numpy as np
 
 from records.hypothesis import named
 from records.verdict import Verdict
-from reference.conventions import CANONICAL, Conventions
+from reference.conventions import CANONICAL, CONVENTIONS, Conventions
 from reference.expected import (
     OPTIONAL,
     TENSORS,
@@ -21,6 +21,9 @@ from reference.expected import (
 )
 from reference.float_formats import FORMATS
 from reference.layer import Layer, Step
+
+RUNNING = ("running_mean", "running_var")
+"""The tensors through which a step has a part in the next ones."""
 
 
 @dataclass(frozen=True)
@@ -226,13 +229,25 @@ class _Alternatives:
         self, step: int, tensor: str, observed: np.ndarray
     ) -> tuple[tuple[str, object], ...]:
         """Return the fewest declared deviations that put this tensor in its bound."""
-        deviations = self._declared.deviations()
-        for size in range(1, len(deviations) + 1):
+        deviations = {
+            field: option
+            for field, option in self._relevant(self._declared).deviations().items()
+            if _moves(field, step, tensor)
+        }
+        for size in range(1, len(deviations)):
             for fields in itertools.combinations(deviations, size):
                 chosen = {field: deviations[field] for field in fields}
                 if _fits(observed, self._tensor(CANONICAL.but(**chosen), step, tensor)):
                     return tuple(chosen.items())
-        raise AssertionError("the declared conventions fit, so all their deviations together do")
+        return tuple(deviations.items())  # the declared conventions fit, and these are all of them
+
+
+def _moves(field: str, step: int, tensor: str) -> bool:
+    """Say whether a convention has a part in a tensor: in its step, or through the state there."""
+    if field not in CONVENTIONS:
+        return True
+    touches = CONVENTIONS[field].touches
+    return tensor in touches or (step > 0 and not touches.isdisjoint(RUNNING))
 
 
 def _fits(observed: np.ndarray, expected: Expected | None) -> bool:

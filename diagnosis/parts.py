@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from diagnosis.question import RUNNING, Question, asked, partial_answer
+from diagnosis.judgement import RUNNING
+from diagnosis.question import Question, asked, partial_answer
 from reference.layer import axis_of
 
 WORST = 8192

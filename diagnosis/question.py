@@ -14,7 +14,6 @@ from reference.layer import Layer, Step
 from reference.sums import OPERATIONS
 
 GRADIENTS = ("dx", "dgamma", "dbeta")
-RUNNING = ("running_mean", "running_var")
 
 
 def asked(step: Step) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ from diagnosis import hypotheses, parts
 from diagnosis.faults import FAULTS, Fault
 from diagnosis.fitting import FITS, is_declared
 from diagnosis.hypotheses import Change
-from diagnosis.question import RUNNING, Question
+from diagnosis.judgement import RUNNING
+from diagnosis.question import Question
 from diagnosis.specimen import mixes
 from records.hypothesis import Hypothesis, Kind
 from reference.conventions import CONVENTIONS

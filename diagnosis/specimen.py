@@ -8,8 +8,9 @@ from functools import cache, lru_cache
 
 import numpy as np
 
+from diagnosis.judgement import RUNNING
 from diagnosis.parts import of_channels, of_samples
-from diagnosis.question import RUNNING, Question, partial_answer
+from diagnosis.question import Question, partial_answer
 from reference.conventions import CANONICAL
 from reference.expected import expect
 from reference.layer import Layer, Step

@@ -14,7 +14,8 @@ import numpy as np
 
 from diagnosis.fitting import FITS
 from diagnosis.hypotheses import numbered
-from diagnosis.question import RUNNING, Call, Question, asked, partial_answer
+from diagnosis.judgement import RUNNING
+from diagnosis.question import Call, Question, asked, partial_answer
 from diagnosis.specimen import EPSILON, specimen
 from reference.conventions import CANONICAL, CONVENTIONS, Conventions
 from reference.expected import expect, relevant

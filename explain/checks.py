@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from diagnosis.question import GRADIENTS, RUNNING
+from diagnosis.judgement import RUNNING
+from diagnosis.question import GRADIENTS
 
 REQUIRED = {
     "x": "the input of the layer",

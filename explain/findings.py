@@ -8,7 +8,7 @@ import numpy as np
 
 from diagnosis.combinations import Branch, Fit
 from diagnosis.fitting import Number, span
-from diagnosis.question import RUNNING
+from diagnosis.judgement import RUNNING
 from diagnosis.structure import tellable
 from explain.named_conventions import SEEN
 from explain.reading import Dump

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from diagnosis.question import GRADIENTS, RUNNING, Question, partial_answer
+from diagnosis.judgement import RUNNING
+from diagnosis.question import GRADIENTS, Question, partial_answer
 from explain.checks import (
     NEEDS,
     OPTIONAL,

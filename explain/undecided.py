@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from diagnosis.combinations import Fit
-from diagnosis.question import GRADIENTS, RUNNING, Question, asked
+from diagnosis.judgement import RUNNING
+from diagnosis.question import GRADIENTS, Question, asked
 from diagnosis.structure import structure_of
 from explain.reading import Dump
 

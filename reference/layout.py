@@ -21,8 +21,9 @@ def channel_major(x: np.ndarray, channel_axis: int, dtype) -> np.ndarray:
 
 def from_channel_major(x: np.ndarray, channel_axis: int, shape: tuple[int, ...]) -> np.ndarray:
     """Undo `channel_major` for a tensor of the given shape."""
-    moved = shape[channel_axis], *np.delete(shape, channel_axis)
-    return np.moveaxis(x.reshape(moved), 0, channel_axis)
+    axis = channel_axis % len(shape)
+    moved = shape[axis], *shape[:axis], *shape[axis + 1 :]
+    return np.moveaxis(x.reshape(moved), 0, axis)
 
 
 def column(vector: np.ndarray) -> np.ndarray:

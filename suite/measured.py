@@ -8,20 +8,25 @@ from diagnosis.measurement import Measurement, measure
 from records.hypothesis import UNDETERMINED
 from records.schema import MeasuredRecord
 from reference.conventions import CANONICAL
+from suite.expectations import Expectations
 from suite.verdicts import declared_conventions, ended_as, names_of, option_of, question_of
 from test_cases.case import Case
 from test_cases.probes import PROBES
 
 
 def measured_records(
-    target: Target, hello: dict | Observation, observations: Mapping[str, Observation]
+    target: Target,
+    hello: dict | Observation,
+    observations: Mapping[str, Observation],
+    expectations: Expectations | None = None,
 ) -> list[MeasuredRecord]:
     """Measure a target from its answers to the probes; one record a convention and dtype.
 
-    Nothing is returned for a target that answered no probe.
+    Nothing is returned for a target that answered no probe. `expectations` keeps for the next
+    target what conventions expect of the probes.
     """
     answered = {
-        name: question_of(PROBES[name], observation)
+        name: question_of(PROBES[name], observation, expectations)
         for name, observation in observations.items()
         if _usable(PROBES[name], observation)
     }

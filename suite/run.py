@@ -65,7 +65,7 @@ class Suite:
         self.host: Host | None = None
         self.diagnoses: dict[str, TargetDiagnosis] = {}
         self.hellos: dict[str, dict | Observation] = {}
-        self.expectations = Expectations()
+        self.expectations, self.of_probes = Expectations(), Expectations()
         self.report: Path | None = None
         self.trouble: list[str] = []
         self.judged: set[tuple[str, str]] = set()
@@ -123,7 +123,9 @@ class Suite:
         observations = {name: self.host.observe(target, name) for name in PROBES}
         if all(ended_as(each) is Verdict.DECLINED for each in observations.values()):
             pytest.skip(next(iter(observations.values())).message)
-        measured = with_known(measured_records(target, hello, observations), self.known)
+        measured = with_known(
+            measured_records(target, hello, observations, self.of_probes), self.known
+        )
         return [target_record(target, hello), *measured]
 
     def finish(self, exit_status: int) -> int:
