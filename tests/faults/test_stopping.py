@@ -1,30 +1,13 @@
 """A run that is stopped leaves records that can be read, and no process; it can be resumed."""
 
-import os
 import signal
 
 import pytest
 
 from records.file import FILE_NAME, read_run
 from reports.html import write
-from tests.faults.miniature import FAULT, STRUCK_DTYPE
-from tests.faults.whole_run import CASES, FIRST, LAST, SECOND, STRUCK, Running, chosen, run
-
-
-@pytest.fixture
-def hanging_run(token, tmp_path, monkeypatch):
-    """A run whose third case says that it is being run, and hangs; two verdicts are reached."""
-    monkeypatch.setenv(FAULT, "tell_and_wait")
-    monkeypatch.setenv(STRUCK_DTYPE, "float64")
-    path = tmp_path / "fifo"
-    monkeypatch.setenv("MINIATURE_FIFO", str(path))
-    os.mkfifo(path)
-    # Also opened for writing, so that it is never at its end.
-    fifo = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-    with Running(*chosen("hanging", tmp_path / "report")) as running:
-        running.until(f"hanging-cpu-eager-{STRUCK}", fifo)
-        yield running
-    os.close(fifo)
+from tests.faults.miniature import FAULT
+from tests.faults.whole_run import CASES, FIRST, LAST, SECOND, STRUCK, chosen, run
 
 
 def cases_of(folder):
