@@ -143,16 +143,15 @@ def pytest_ignore_collect(collection_path, config):
 @pytest.hookimpl(trylast=True)  # what -k and its like leave is the plan
 def pytest_collection_modifyitems(config, items):
     suite = config.stash[SUITE]
-    tests = {test: item for item in reversed(items) if (test := _test_of(item))}
-    settled = suite.reached.settled(tests)
-    config.stash[SETTLED] = settled
-    chosen = [
-        item
-        for item in items
-        if not (test := _test_of(item)) or (tests[test] is item and test not in settled)
-    ]
-    if len(chosen) < len(items):  # reached before, or, as with --count, the same once more
-        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    first = {test: item for item in reversed(items) if (test := _test_of(item))}
+    settled = config.stash[SETTLED] = suite.reached.settled(first)
+    chosen, left_out = [], []
+    for item in items:
+        test = _test_of(item)
+        again = test and (first[test] is not item or test in settled)
+        (left_out if again else chosen).append(item)
+    if left_out:  # reached before, or, as with --count, the same once more
+        config.hook.pytest_deselected(items=left_out)
     # As many targets as run at once, with all that concerns them, before the next begin.
     places = {target.name: at // AT_ONCE for at, target in enumerate(suite.targets)}
     items[:] = sorted(chosen, key=lambda item: places.get((_test_of(item) or ("", ""))[1], -1))

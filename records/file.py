@@ -46,6 +46,7 @@ class RecordWriter:
     """
 
     def __init__(self, directory: Path, header: HeaderRecord):
+        make_folder(directory)
         self._open(directory, _bytes_of(header))
 
     @classmethod
@@ -65,7 +66,6 @@ class RecordWriter:
         self.path = directory / FILE_NAME
         new = directory / f".{FILE_NAME}"
         try:
-            directory.mkdir(parents=True, exist_ok=True)
             new.unlink(missing_ok=True)
             self._file = new.open("xb", buffering=0)
             self._write(begun)
@@ -93,6 +93,15 @@ class RecordWriter:
     def leave(self) -> None:
         """Close the file without a footer: the run was stopped."""
         self._file.close()
+
+
+def make_folder(directory: Path) -> None:
+    """Make the folder of a run. Raises RecordsError in one line."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        path = directory / FILE_NAME
+        raise RecordsError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def line_of(record: Record) -> str:

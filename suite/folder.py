@@ -4,23 +4,23 @@ import fcntl
 import os
 from pathlib import Path
 
-from records.file import FILE_NAME, RecordsError
+from records.file import RecordsError
 
 
 def claim(folder: Path) -> int:
-    """Make a folder, and lock it until the file descriptor is closed or this process has ended.
+    """Lock a folder until the file descriptor is closed or this process has ended.
 
     The lock is on the folder itself and leaves nothing in it. Raises RecordsError.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         claimed = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        path = folder / FILE_NAME
-        raise RecordsError(f"{path}: cannot be written: {error.strerror}") from None
+        raise RecordsError(f"{folder}: {error.strerror}") from None
     try:
         fcntl.flock(claimed, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         os.close(claimed)
         raise RecordsError(f"{folder}: another run is writing its report here") from None
+    except OSError:  # a file system without locks: nobody can be turned away
+        pass
     return claimed

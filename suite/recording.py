@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy
 
-from records.file import RecordsError, RecordWriter, Run, group_of, read_stopped
+from records.file import RecordsError, RecordWriter, Run, group_of, make_folder, read_stopped
 from records.pieces import Broken, Machine, Planned, Selection
 from records.schema import (
     SCHEMA,
@@ -105,6 +105,7 @@ class Recording:
             self._writer = RecordWriter.resume(self.directory, resumed)
             return
         self._planned = planned
+        make_folder(self.directory)
         self._claim = claim(self.directory)
         header = HeaderRecord(
             schema=SCHEMA,

@@ -1,13 +1,16 @@
 """A run that is stopped leaves records that can be read, and no process; it can be resumed."""
 
+import os
 import signal
+import time
 
 import pytest
 
 from records.file import FILE_NAME, read_run
 from reports.html import write
-from tests.faults.miniature import FAULT
-from tests.faults.whole_run import CASES, FIRST, LAST, SECOND, STRUCK, chosen, run
+from tests.faults.adapters.hanging import FIFO
+from tests.faults.miniature import FAULT, STRUCK_DTYPE
+from tests.faults.whole_run import CASES, FIRST, LAST, SECOND, STRUCK, Running, chosen, run
 
 
 def cases_of(folder):
@@ -68,6 +71,39 @@ def test_a_finished_run_has_nothing_to_resume(token, tmp_path):
     assert "4 deselected" in done.stdout
     assert read_run(folder).verdicts == before.verdicts
     assert read_run(folder).complete
+
+
+def test_a_run_that_is_suspended(token, tmp_path, monkeypatch):
+    """Ctrl-Z of the host for 8 s with --deadline 4 while a case is being answered: nobody is
+    blamed, every verdict is reached."""
+    monkeypatch.setenv(FAULT, "tell_and_answer")
+    monkeypatch.setenv(STRUCK_DTYPE, "float64")
+    monkeypatch.setenv(FIFO, str(tmp_path / "fifo"))
+    os.mkfifo(tmp_path / "fifo")
+    fifo = os.open(tmp_path / "fifo", os.O_RDWR | os.O_NONBLOCK)
+    with Running(*chosen("hanging", tmp_path / "report"), "--deadline=4") as running:
+        running.until(f"hanging-cpu-eager-{STRUCK}", fifo)
+        running.process.send_signal(signal.SIGSTOP)
+        time.sleep(8.0)
+        assert running.stop(signal.SIGCONT) == 0
+    os.close(fifo)
+    assert {record.verdict for record in read_run(tmp_path / "report").verdicts} == {"conforms"}
+    assert cases_of(tmp_path / "report") == set(CASES.split(","))
+
+
+def test_what_one_target_sends_breaks_no_other(token, tmp_path, monkeypatch):
+    """60 MB of header from one target, beside another with a deadline of 2 s: the one case of the
+    one is a broken adapter, every other verdict is reached."""
+    monkeypatch.setenv(FAULT, "a_header_of_60_mb")
+    monkeypatch.setenv(STRUCK_DTYPE, "float64")
+    options = chosen("garbling", tmp_path), chosen("sound", tmp_path)[:1]
+    assert run(*options[0], *options[1], "--deadline=2").returncode == 1
+    found = read_run(tmp_path)
+    broken = {record.case for record in found.verdicts if record.verdict == "broken adapter"}
+    rest = [record for record in found.verdicts if record.verdict != "broken adapter"]
+    assert broken == {STRUCK}
+    assert {record.verdict for record in rest} == {"conforms"}
+    assert len({(record.case, record.target) for record in rest}) == 2 * len(CASES.split(",")) - 1
 
 
 @pytest.mark.parametrize(

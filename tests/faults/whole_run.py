@@ -13,7 +13,7 @@ from records.file import line_of, read_run
 from tests.faults.driving import ADAPTERS
 
 ROOT = Path(__file__).parent.parent.parent
-LIMIT = 60.0
+LIMIT = 180.0
 """Seconds after which a run counts as hanging."""
 
 FIRST, SECOND = "zeros-answer-beta-float32", "a-constant-channel-answers-beta-float32"
