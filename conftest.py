@@ -81,7 +81,8 @@ def pytest_addoption(parser):
         "--resume",
         metavar="DIR",
         help="go on with the run whose records are in DIR where it was stopped, with its own "
-        "options (write --resume=DIR for a folder outside the project)",
+        "options, to the end that it would have had; what was not run is run again (write "
+        "--resume=DIR for a folder outside the project)",
     )
     add(
         "--write-known",
