@@ -10,7 +10,7 @@ from adapters.harness.memory import SHARE
 from adapters.harness.registry import UsageError, implementations
 from records.file import RecordsError, record_of
 from records.schema import MeasuredRecord, VerdictRecord
-from suite.parallel import scheduler, tell_worker, travelling
+from suite.parallel import scheduler, tell_worker, travelling, without_capture
 from suite.reached import MEASUREMENT
 from suite.run import DTYPES, IMPLEMENTATIONS, Suite
 from suite.targets import rows_of, table_of
@@ -169,6 +169,13 @@ def pytest_runtestloop(session):
     pairs = {test for test in tests.values() if test[0] != MEASUREMENT}
     _open_records(suite, list(tests), len(pairs))
     suite.start(tests.values(), config.stash[SETTLED])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionstart(session):
+    # The workers of -n start here, and inherit what pytest has put in the place of the terminal.
+    with without_capture(session.config):
+        return (yield)
 
 
 @pytest.hookimpl(optionalhook=True)

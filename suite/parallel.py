@@ -33,9 +33,14 @@ def travelling(record: Record) -> str:
 
 def terminal_of_worker(config) -> TextIO:
     """Return, in a worker, what leads to the terminal though pytest catches all output."""
-    capture = config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+    with without_capture(config):
         return os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace")
+
+
+def without_capture(config) -> contextlib.AbstractContextManager:
+    """Give this process its own standard output and error back, while in the context."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    return capture.global_and_fixture_disabled() if capture else contextlib.nullcontext()
 
 
 def scheduler(config, log, targets: Iterable[str]):
