@@ -1,6 +1,7 @@
 """One run of the suite: what was chosen, the host that runs it, and what is recorded."""
 
 import difflib
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -142,11 +143,11 @@ class Suite:
 
     def _announce(self, line):
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter:
+        if reporter and not self._terminal:  # a worker of -n has one that nobody sees
             reporter.ensure_newline()
             reporter.write_line(line)
         else:
-            print(line, file=self._terminal, flush=True)
+            print(line, file=self._terminal or sys.__stderr__, flush=True)
 
 
 NOTHING_LEFT = 5  # pytest's status where no test was run

@@ -43,7 +43,7 @@ def test_each_target_is_started_once(token, tmp_path, monkeypatch):
 @pytest.fixture
 def needy(token, wheels, tmp_path, monkeypatch):
     """The options of a run whose environment is in a folder whose name is no text."""
-    cache = os.fsdecode(os.fsencode(tmp_path) + b"/cache-\\xff")
+    cache = os.fsdecode(os.fsencode(tmp_path) + b"/cache-\xff")
     monkeypatch.setenv(environments.CACHE_VARIABLE, cache)
     adapter = tmp_path / "needy.py"
     adapter.write_text(ADAPTER)
