@@ -32,8 +32,8 @@ class Reached:
         """Return what a run has reached. Violations that nothing explains yet are not."""
         told = {(record.case, record.target) for record in stopped.verdicts}
         told |= {(MEASUREMENT, record.target) for record in stopped.measured}
-        violating = {one.target for one in stopped.verdicts if one.verdict.diagnosed}
-        unexplained = violating - {record.target for record in stopped.explanations}
+        explained = {record.target for record in stopped.explanations}
+        unexplained = to_explain(stopped.verdicts) - explained
         return cls(
             frozenset(test for test in told if test[1] not in unexplained),
             frozenset(record.target for record in stopped.verdicts if not _goes_on(record)),
@@ -43,6 +43,16 @@ class Reached:
         """Return those of the planned tests that need not be run."""
         again = self.troubled & {test[1] for test in planned if test not in self.tests}
         return {test for test in planned if test in self.tests and test[1] not in again}
+
+
+def to_explain(verdicts: Collection[VerdictRecord]) -> set[str]:
+    """Return the targets with a case that violates, of which an explanation has to speak.
+
+    Of a case that in the end could not be judged, none does.
+    """
+    cut = {(one.case, one.target) for one in verdicts if not (one.verdict.judged or one.tensor)}
+    violating = {(one.case, one.target) for one in verdicts if one.verdict.diagnosed}
+    return {target for _, target in violating - cut}
 
 
 def _goes_on(record: VerdictRecord) -> bool:

@@ -28,6 +28,7 @@ from records.verdict import Verdict
 from reference.expected import FORMULAS, TENSORS
 from reports.html import PAGE_NAME
 from suite.folder import claim
+from suite.reached import to_explain
 from suite.verdicts import meanings
 
 ROOT = Path(__file__).parent.parent
@@ -86,12 +87,14 @@ class Recording:
                 f"record: {', '.join(names[:NAMED])}{more}"
             )
         pairs = len({(record.case, record.target) for record in self.verdicts})
-        if pairs == self._planned.pairs:
-            return ""
-        return (
-            f"incomplete: {self._planned.pairs} pairs of case and target were planned, {pairs} "
-            "have a verdict; a run is resumed with what it was started with"
-        )
+        if pairs != self._planned.pairs:
+            return (
+                f"incomplete: {self._planned.pairs} pairs of case and target were planned, {pairs} "
+                "have a verdict; a run is resumed with what it was started with"
+            )
+        explained = {group[1] for group in self._told if group[0] == "explanation"}
+        unexplained = ", ".join(sorted(to_explain(self.verdicts) - explained))
+        return unexplained and f"incomplete: nothing says yet what explains {unexplained}"
 
     def open(self, planned: Planned, selection: Selection, names: Iterable[str]) -> None:
         """Begin the file, or go on with it: each of these tests is to end with a record.
