@@ -20,8 +20,9 @@ from records.pieces import Planned, Selection
 from records.verdict import Verdict
 from reports import html
 from suite.expectations import Expectations
-from suite.known import read_known, unfit, with_known, write_known
+from suite.known import read_known, unfit, with_known
 from suite.measured import measured_records
+from suite.new_known import write_known
 from suite.recording import Recording
 from suite.smoke import SMOKE, request_of
 from suite.verdicts import (
@@ -30,6 +31,7 @@ from suite.verdicts import (
     ended_as,
     explanation_records,
     judgements,
+    question_of,
     target_record,
     verdict_records,
     with_diagnosis,
@@ -109,7 +111,9 @@ class Suite:
         observation = self.host.observe(target, case.id)
         judged = judgements(case, observation, self.expectations)
         verdicts = verdict_records(case, target, hello, observation, judged)
-        verdicts = with_known(verdicts, self.known)
+        verdicts = with_known(
+            verdicts, self.known, lambda _: question_of(case, observation, self.expectations)
+        )
         diagnosis = self.diagnoses.setdefault(target.name, TargetDiagnosis())
         self.hellos[target.name] = hello
         known = all(record.known for record in verdicts if record.verdict.diagnosed)
@@ -123,7 +127,11 @@ class Suite:
         observations = {name: self.host.observe(target, name) for name in PROBES}
         if all(ended_as(each) is Verdict.DECLINED for each in observations.values()):
             pytest.skip(next(iter(observations.values())).message)
-        measured = with_known(measured_records(target, hello, observations), self.known)
+        measured = with_known(
+            measured_records(target, hello, observations),
+            self.known,
+            lambda probe: question_of(PROBES[probe], observations[probe]),
+        )
         return [target_record(target, hello), *measured]
 
     def finish(self, exit_status: int) -> int:
