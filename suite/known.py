@@ -43,8 +43,8 @@ from records.verdict import Verdict
 FOLDER = Path(__file__).parent.parent / "test_cases" / "known_divergences"
 
 Told = TypeVar("Told", VerdictRecord, MeasuredRecord)
-Asked = Callable[[str], Question]
-"""Returns the question about a case or a probe, by its id."""
+Holds = Callable[[str, Mechanism], bool]
+"""Says whether what was answered to a case or a probe, by its id, fits a mechanism."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class KnownDivergence:
             return record.verdict is Verdict.RAISED and self.refusal in record.message
         return record.tensor in self.tensors
 
-    def explains(self, record: VerdictRecord | MeasuredRecord, ask: Asked) -> bool:
+    def explains(self, record: VerdictRecord | MeasuredRecord, holds: Holds) -> bool:
         """Say whether this entry explains a violation, or a measurement against a declaration."""
         if not self.is_about(record):
             return False
@@ -108,7 +108,7 @@ class KnownDivergence:
             error, case = record.error_over_bound, record.case
         if self.up_to is not None:
             return error is not None and error <= self.up_to
-        return bool(self.refusal) or any(one.holds(ask(case)) for one in self.explained_by)
+        return bool(self.refusal) or any(holds(case, one) for one in self.explained_by)
 
 
 def read_known(path: Path = FOLDER) -> tuple[KnownDivergence, ...]:
@@ -136,15 +136,21 @@ def read_known(path: Path = FOLDER) -> tuple[KnownDivergence, ...]:
     return tuple(known)
 
 
-def with_known(records: Iterable[Told], known: Sequence[KnownDivergence], ask: Asked) -> list[Told]:
-    """Return the records, each with the first known divergence that explains it."""
+def with_known(
+    records: Iterable[Told], known: Sequence[KnownDivergence], ask: Callable[[str], Question]
+) -> list[Told]:
+    """Return the records, each with the first known divergence that explains it.
+
+    `ask` returns the question about a case or a probe, by its id.
+    """
     ask = functools.cache(ask)
+    holds = functools.cache(lambda case, mechanism: mechanism.holds(ask(case)))
     return [
         next(
             (
                 replace(record, known=Known(what=entry.what, upstream=entry.upstream))
                 for entry in known
-                if entry.explains(record, ask)
+                if entry.explains(record, holds)
             ),
             record,
         )
