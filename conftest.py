@@ -87,7 +87,7 @@ def pytest_addoption(parser):
     add(
         "--write-known",
         metavar="FILE",
-        help="append an entry for each violation that is not known yet, in the form of "
+        help="append an entry for each cause of violations that are not known yet, in the form of "
         "test_cases/known_divergences/",
     )
     add("--targets", action="store_true", help="list implementations and targets, and stop")

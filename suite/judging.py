@@ -20,6 +20,7 @@ from suite.verdicts import (
     ended_as,
     explanation_records,
     judgements,
+    question_of,
     target_record,
     verdict_records,
     with_diagnosis,
@@ -88,7 +89,9 @@ class Judging:
         observations = {name: self._host.observe(self.target, name) for name in PROBES}
         record = target_record(self.target, hello)
         measured = measured_records(self.target, hello, observations, self._expectations)
-        measured = with_known(measured, self._known)
+        measured = with_known(
+            measured, self._known, lambda probe: question_of(PROBES[probe], observations[probe])
+        )
         reason = ""
         if record.broken and not record.broken.ended.failing:
             reason = record.broken.message
@@ -110,7 +113,9 @@ class Judging:
     def _with_diagnosis(self, case, hello, observation: Observation) -> list[VerdictRecord]:
         judged = judgements(case, observation, self._expectations)
         verdicts = verdict_records(case, self.target, hello, observation, judged)
-        verdicts = with_known(verdicts, self._known)
+        verdicts = with_known(
+            verdicts, self._known, lambda _: question_of(case, observation, self._expectations)
+        )
         known = all(record.known for record in verdicts if record.verdict.diagnosed)
         hypotheses = diagnose_into(
             self._diagnosis, case, observation, judged, known, self._expectations

@@ -1,25 +1,31 @@
-"""Known divergences: violations that are understood, each with its reason, condition and figure.
+"""Known divergences: violations that are understood, each with its mechanism, condition and reason.
 
 `test_cases/known_divergences/` has a file for each implementation, with one `[[known]]` table an
 entry:
 
 implementation  its name; `version`, a PEP 440 specifier, `device` and `mode` narrow it down
 cases           patterns of ids of cases and probes, `*` for anything
-tensors         the tensors concerned; "" is a step that was not answered, and the name of a
-                convention its measurement, where that is known to contradict the declaration
-up_to           the largest error / bound that this entry explains
+tensors         the tensors concerned, and the name of a convention where its measurement is known
+                to contradict the declaration
+explained_by    the mechanism: a list of tables, each of conventions other than declared
+                (`{ summation = "sequential" }`), of a fault (`{ fault = "zeros" }`) or of both
+refusal         in place of these two: words of the message with which a step is refused
+up_to           in place of explained_by: the largest error / bound, where nobody has found the
+                mechanism yet. It is one machine's, and finite; none is in the files here
 what            what in the framework's arithmetic does it
 upstream        a link, or "not reported upstream"
 
-What an entry explains does not fail. An entry whose cases all ran on its target without a violation
-is unfit, and fails the run: a framework was mended, or the entry is wrong.
+An entry explains a violation where the whole case, or the probe of a measurement, is within its
+bounds under one of its mechanisms. So there is no figure in an entry: what a mechanism may do
+follows from the data, on every machine and with any number of threads, and a second fault beneath
+it is outside and told. What is explained does not fail. An entry whose cases all ran on its target
+without a violation is unfit, and fails the run: a framework was mended, or the entry is wrong.
 """
 
-import json
+import functools
 import math
-import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -28,12 +34,17 @@ from typing import TypeVar
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from diagnosis.mechanism import Mechanism
+from diagnosis.question import Question
 from records.pieces import Known
 from records.schema import MeasuredRecord, OfTarget, VerdictRecord
+from records.verdict import Verdict
 
 FOLDER = Path(__file__).parent.parent / "test_cases" / "known_divergences"
 
 Told = TypeVar("Told", VerdictRecord, MeasuredRecord)
+Holds = Callable[[str, Mechanism], bool]
+"""Says whether what was answered to a case or a probe, by its id, fits a mechanism."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +53,25 @@ class KnownDivergence:
 
     implementation: str
     cases: tuple[str, ...]
-    tensors: tuple[str, ...]
-    up_to: float
     what: str
     upstream: str
+    tensors: tuple[str, ...] = ()
+    explained_by: tuple[Mechanism, ...] = ()
+    refusal: str = ""
+    up_to: float | None = None
     version: str = ""
     device: str = "*"
     mode: str = "*"
+
+    def __post_init__(self):
+        forms = bool(self.explained_by) + bool(self.refusal) + (self.up_to is not None)
+        if forms != 1:
+            raise ValueError("it needs one of explained_by, refusal and up_to")
+        if bool(self.refusal) == bool(self.tensors):
+            raise ValueError("it needs tensors, and a refusal has none")
+        if self.up_to is not None and not math.isfinite(self.up_to):
+            raise ValueError(f"up_to = {self.up_to} explains anything")
+        SpecifierSet(self.version)
 
     def covers(self, case: str) -> bool:
         return any(fnmatchcase(case, pattern) for pattern in self.cases)
@@ -63,26 +86,35 @@ class KnownDivergence:
             and self.covers(case)
         )
 
-    def explains(self, record: VerdictRecord | MeasuredRecord) -> bool:
-        """Say whether this entry explains a violation, or a measurement against a declaration."""
+    def is_about(self, record: VerdictRecord | MeasuredRecord) -> bool:
+        """Say whether a record is a violation, or a measurement against a declaration, of the kind
+        that this entry is about, whatever its size."""
         if isinstance(record, MeasuredRecord):
-            wrong, case, tensor = not record.agrees, record.probe, record.field
-            error = record.excluded.get(str(record.declared))
+            concerned = not record.agrees and record.field in self.tensors
+            return concerned and self.concerns(record, record.probe)
+        if not record.verdict.diagnosed or not self.concerns(record, record.case):
+            return False
+        if self.refusal:
+            return record.verdict is Verdict.RAISED and self.refusal in record.message
+        return record.tensor in self.tensors
+
+    def explains(self, record: VerdictRecord | MeasuredRecord, holds: Holds) -> bool:
+        """Say whether this entry explains a violation, or a measurement against a declaration."""
+        if not self.is_about(record):
+            return False
+        if isinstance(record, MeasuredRecord):
+            error, case = record.excluded.get(str(record.declared)), record.probe
         else:
-            wrong, case, tensor = record.verdict.diagnosed, record.case, record.tensor
-            error = record.error_over_bound
-        return (
-            wrong
-            and tensor in self.tensors
-            and self.concerns(record, case)
-            and (error or 0) <= self.up_to
-        )
+            error, case = record.error_over_bound, record.case
+        if self.up_to is not None:
+            return error is not None and error <= self.up_to
+        return bool(self.refusal) or any(holds(case, one) for one in self.explained_by)
 
 
 def read_known(path: Path = FOLDER) -> tuple[KnownDivergence, ...]:
     """Read the entries of a file, or of every file of a folder.
 
-    Raises ValueError for a key that is missing or unknown.
+    Raises ValueError for a key that is missing or unknown, and for a mechanism that does not exist.
     """
     if path.is_dir():
         return tuple(one for file in sorted(path.glob("*.toml")) for one in read_known(file))
@@ -92,25 +124,33 @@ def read_known(path: Path = FOLDER) -> tuple[KnownDivergence, ...]:
         if wrong := entry.keys() - valid:
             raise ValueError(f"{path.name}, entry {number}: unknown key {', '.join(wrong)}")
         try:
-            SpecifierSet(entry.get("version", ""))
-            for name in ("cases", "tensors"):
-                if not isinstance(entry[name], list):
+            lists = {"tensors": [], "explained_by": []} | entry
+            for name in ("cases", "tensors", "explained_by"):
+                if not isinstance(lists[name], list):
                     raise TypeError(f"{name} is no list")
-            lists = {name: tuple(entry[name]) for name in ("cases", "tensors")}
-            known.append(KnownDivergence(**{**entry, **lists}))
-        except (KeyError, TypeError, ValueError) as error:
+            read = {name: tuple(lists[name]) for name in ("cases", "tensors")}
+            read["explained_by"] = tuple(map(Mechanism.of, lists["explained_by"]))
+            known.append(KnownDivergence(**{**entry, **read}))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path.name}, entry {number}: {error}") from None
     return tuple(known)
 
 
-def with_known(records: Iterable[Told], known: Sequence[KnownDivergence]) -> list[Told]:
-    """Return the records, each with the first known divergence that explains it."""
+def with_known(
+    records: Iterable[Told], known: Sequence[KnownDivergence], ask: Callable[[str], Question]
+) -> list[Told]:
+    """Return the records, each with the first known divergence that explains it.
+
+    `ask` returns the question about a case or a probe, by its id.
+    """
+    ask = functools.cache(ask)
+    holds = functools.cache(lambda case, mechanism: mechanism.holds(ask(case)))
     return [
         next(
             (
                 replace(record, known=Known(what=entry.what, upstream=entry.upstream))
                 for entry in known
-                if entry.explains(record)
+                if entry.explains(record, holds)
             ),
             record,
         )
@@ -125,10 +165,10 @@ def unfit(
     implementations: Iterable[str],
     probes: Iterable[str] = (),
 ) -> list[str]:
-    """Return a line for each entry that matches nothing, or explains nothing though it all ran.
+    """Return a line for each entry that matches nothing, or is about nothing though it all ran.
 
     One that speaks of probes alone is about measurements, and never the latter. Where nothing was
-    judged, nothing was mended.
+    judged, nothing was mended; and what is there but not explained fails by itself.
     """
     all_cases, implementations, probes = list(all_cases), list(implementations), list(probes)
     by_name: dict[str, list[VerdictRecord]] = {}
@@ -148,83 +188,10 @@ def unfit(
         elif (
             {record.case for record in concerned} == expected
             and any(record.verdict.judged for record in concerned)
-            and not any(map(entry.explains, concerned))
+            and not any(map(entry.is_about, concerned))
         ):
             lines.append(f"{name}: nothing violates any more; remove the entry ({entry.what})")
     return lines
-
-
-def write_known(path: Path, verdicts: Iterable[VerdictRecord]) -> int:
-    """Append an entry for each violation that is not known, ready to commit; return how many.
-
-    Cases that violate in the same tensors share an entry. `what` is the hypothesis that would
-    explain the worst of them, or its message: whoever commits the entry says it better.
-    """
-    found: dict[tuple, dict[str, list[VerdictRecord]]] = {}
-    for record in verdicts:
-        if record.verdict.diagnosed and not record.known:
-            place = (record.name, record.version, record.device, record.mode)
-            found.setdefault(place, {}).setdefault(record.case, []).append(record)
-    entries = []
-    for (implementation, version, device, mode), cases in found.items():
-        alike: dict[tuple[str, ...], list[str]] = {}
-        for case, records in cases.items():
-            tensors = tuple(dict.fromkeys(record.tensor for record in records))
-            alike.setdefault(tensors, []).append(case)
-        for tensors, names in alike.items():
-            worst = max((record for name in names for record in cases[name]), key=_error)
-            entries.append(
-                {
-                    "implementation": implementation,
-                    "version": _exactly(version),
-                    "device": device,
-                    "mode": mode,
-                    "cases": list(map(_literal, names)),
-                    "tensors": list(tensors),
-                    "up_to": _rounded_up(_error(worst)),
-                    "what": ", ".join(one.name for one in worst.diagnosis)
-                    or f"not understood yet: {worst.message}",
-                    "upstream": "not reported upstream",
-                }
-            )
-    with path.open("a", encoding="utf-8") as file:
-        for entry in entries:
-            lines = (f"{key} = {_toml(value)}\n" for key, value in entry.items())
-            file.write(f"\n[[known]]\n{''.join(lines)}")
-    return len(entries)
-
-
-def _error(record: VerdictRecord) -> float:
-    return record.error_over_bound or 0.0
-
-
-def _rounded_up(value: float) -> float:
-    """Round up to two digits, so that another machine's last bit does not matter."""
-    if not 0 < value < math.inf:
-        return value
-    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return max(float(f"{math.ceil(value / unit) * unit:.3g}"), value)
-
-
-def _exactly(version: str) -> str:
-    try:
-        return f"=={Version(version).public}"
-    except InvalidVersion:
-        return ""
-
-
-def _literal(case: str) -> str:
-    """Return the pattern that matches this case id alone."""
-    return re.sub(r"([*?\[])", r"[\1]", case)
-
-
-def _toml(value) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, float):
-        return repr(value)
-    text = json.dumps(value.encode("utf-8", "replace").decode(), ensure_ascii=False)
-    return text.replace("\x7f", "\\u007f")
 
 
 def _fits(version: str, specifier: str) -> bool:

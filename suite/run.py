@@ -17,7 +17,8 @@ from records.pieces import Planned, Selection
 from reports import html
 from suite.expectations import Expectations
 from suite.judging import Judging
-from suite.known import read_known, unfit, write_known
+from suite.known import read_known, unfit
+from suite.new_known import write_known
 from suite.parallel import terminal_of_worker, told_by_controller
 from suite.reached import MEASUREMENT, Reached, Test
 from suite.recording import Recording

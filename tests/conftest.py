@@ -8,18 +8,29 @@ from tests import browser
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter):
     _mutation_score(terminalreporter)
+    _injected(terminalreporter)
     _without_browser(terminalreporter)
 
 
-def _mutation_score(terminalreporter):
-    rows = [
+def _properties(terminalreporter, wanted):
+    return [
         value
         for reports in terminalreporter.stats.values()
         for report in reports
         if getattr(report, "when", "") == "call"
         for name, value in report.user_properties
-        if name == "mutant"
+        if name == wanted
     ]
+
+
+def _injected(terminalreporter):
+    for faults, hidden in _properties(terminalreporter, "injected"):
+        line = f"{faults} faults injected into known cases, {faults - hidden} still told"
+        terminalreporter.write_line(line)
+
+
+def _mutation_score(terminalreporter):
+    rows = _properties(terminalreporter, "mutant")
     if not rows:
         return
     killed, named = (sum(row[place] for row in rows) for place in (1, 2))

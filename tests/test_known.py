@@ -1,26 +1,43 @@
-"""Known divergences: what an entry explains, when it is unfit, and how one is written."""
+"""Known divergences: what an entry explains, and when it is unfit."""
 
 import math
+import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from records.hypothesis import Hypothesis, Kind
+from diagnosis.judgement import Answered
+from diagnosis.mechanism import Mechanism
+from diagnosis.question import Question
 from records.pieces import Known
 from records.schema import MeasuredRecord, VerdictRecord
 from records.verdict import Verdict
-from suite.known import KnownDivergence, read_known, unfit, with_known, write_known
+from reference.conventions import CANONICAL
+from reference.expected import expect
+from reference.layer import Layer, Step
+from suite.known import KnownDivergence, read_known, unfit, with_known
 
+LAYER = Layer(
+    gamma=np.array([1.5, -0.5], "float32"),
+    beta=np.array([0.25, 1.0], "float32"),
+    running_mean=np.zeros(2, "float32"),
+    running_var=np.ones(2, "float32"),
+)
+STEP = Step(np.random.default_rng(5).normal(size=(6, 2)).astype("float32"))
+BIASED = CANONICAL.but(running_variance="biased")
 ENTRY = KnownDivergence(
     implementation="torch",
     cases=("far-*",),
-    tensors=("y",),
-    up_to=10.0,
-    what="it sums in sequence",
+    tensors=("running_var",),
+    explained_by=(Mechanism.of({"running_variance": "biased"}),),
+    what="it divides by n",
     upstream="not reported upstream",
     version="<3",
     device="cpu",
 )
+REFUSAL = replace(ENTRY, tensors=(), explained_by=(), refusal="epsilon must be")
+FIGURE = replace(ENTRY, explained_by=(), up_to=10.0)
 PLACE = {
     "target": "torch-cpu-eager",
     "implementation": "torch",
@@ -32,31 +49,46 @@ VIOLATION = VerdictRecord(
     **PLACE,
     case="far-float32",
     dtype="float32",
-    tensor="y",
+    tensor="running_var",
     step=0,
     verdict=Verdict.VIOLATES,
     error_over_bound=4.0,
-    message="torch-cpu-eager far-float32: y[0] = 0x1p+0, should be 0x1p+1",
+    message="torch-cpu-eager far-float32: running_var[0] = 0x1p+0, should be 0x1p+1",
+)
+REFUSED = replace(
+    VIOLATION,
+    tensor="",
+    verdict=Verdict.RAISED,
+    error_over_bound=None,
+    message="torch-cpu-eager far-float32: step 0 was refused: epsilon must be positive",
 )
 MISMATCH = MeasuredRecord(
     **PLACE,
-    field="y",
+    field="running_var",
     dtype="float32",
-    option="sequential",
-    declared="blocked",
+    option="biased",
+    declared="unbiased",
     probe="far-probe-float32",
     evidence="",
-    excluded={"blocked": 4.0},
+    excluded={"unbiased": 4.0},
     agrees=False,
 )
+
+
+def question(conventions=BIASED, **changed):
+    """Return a question whose layer claims to be the paper's and follows other conventions."""
+    tensors = expect(LAYER, [STEP], conventions)[0].tensors
+    answer = {name: np.asarray(one.value, "float32") for name, one in tensors.items()} | changed
+    return Question(LAYER, [STEP], Answered([answer]), CANONICAL)
 
 
 def verdict(**changes):
     return replace(VIOLATION, **changes)
 
 
-def known_of(record):
-    (marked,) = with_known([record], [ENTRY])
+def known_of(record, entry=ENTRY, asked=None):
+    asked = question() if asked is None else asked
+    (marked,) = with_known([record], [entry], lambda _: asked)
     return marked.known
 
 
@@ -64,14 +96,14 @@ def known_of(record):
     "changes",
     [
         {},
-        {"verdict": Verdict("raised"), "error_over_bound": None},
         {"implementation": "torch==2.12", "version": "2.12"},
-        {"error_over_bound": 10.0},
+        {"error_over_bound": 1e9},
+        {"error_over_bound": math.inf},
         {"version": "2.14.0.dev1"},
     ],
 )
 def test_what_an_entry_explains(changes):
-    """A violation of its cases, tensors, versions and devices, up to its figure, is known."""
+    """A violation of its cases, tensors, versions and devices, of any size that fits, is known."""
     assert known_of(verdict(**changes)) == Known(what=ENTRY.what, upstream=ENTRY.upstream)
 
 
@@ -84,10 +116,8 @@ def test_what_an_entry_explains(changes):
         {"version": "unknown"},
         {"device": "cuda"},
         {"tensor": "dx"},
-        {"error_over_bound": 10.1},
-        {"error_over_bound": math.inf},
-        {"error_over_bound": math.nan},
         {"verdict": Verdict("crashed"), "tensor": ""},
+        {"verdict": Verdict("raised"), "tensor": ""},
         {"verdict": Verdict("broken adapter"), "tensor": ""},
         {"verdict": Verdict("not run"), "tensor": ""},
     ],
@@ -98,19 +128,83 @@ def test_what_an_entry_does_not_explain(changes):
 
 
 @pytest.mark.parametrize(
+    "asked",
+    [
+        question(CANONICAL.but(running_variance="biased", scale="ones")),
+        question(CANONICAL.but(running_variance="divided_by_n_minus_one_minus_epsilon")),
+        question(y=np.zeros((6, 2), "float32")),
+        question(running_var=np.array([1.0, np.nan], "float32")),
+        question(CANONICAL),
+    ],
+)
+def test_what_does_not_fit_the_mechanism_is_told(asked):
+    """The same tensor of the same case, but the whole case is not what the mechanism makes it."""
+    assert known_of(verdict(error_over_bound=1.1), asked=asked) is None
+
+
+def test_one_mechanism_of_several_is_enough():
+    """Each is tried alone: no entry holds because two mechanisms share its tensors."""
+    other = Mechanism.of({"scale": "ones"})
+    both = Mechanism.of({"running_variance": "biased", "scale": "ones"})
+    asked = question(CANONICAL.but(running_variance="biased", scale="ones"))
+    either = replace(ENTRY, explained_by=(*ENTRY.explained_by, other))
+    assert known_of(verdict(), either) is not None
+    assert known_of(verdict(), either, asked) is None
+    assert known_of(verdict(), replace(ENTRY, explained_by=(both,)), asked) is not None
+
+
+def test_a_fault_and_a_number_are_mechanisms():
+    """As the diagnosis finds them, alone or upon a convention."""
+    zeros = question(BIASED, y=np.zeros((6, 2), "float32"))
+    for words, holds in [
+        ({"running_variance": "biased", "fault": "zeros"}, True),
+        ({"fault": "zeros"}, False),
+        ({"running_variance": "biased"}, False),
+    ]:
+        assert Mechanism.of(words).holds(zeros) is holds
+    other = replace(LAYER, epsilon=1e-3)
+    tensors = expect(other, [STEP])[0].tensors
+    answer = {name: np.asarray(one.value, "float32") for name, one in tensors.items()}
+    asked = Question(LAYER, [STEP], Answered([answer]), CANONICAL)
+    assert Mechanism.of({"epsilon": 1e-3}).holds(asked)
+    assert not Mechanism.of({"epsilon": 2e-3}).holds(asked)
+    assert not Mechanism.of({"epsilon": 1e-3, "fault": "zeros"}).holds(asked)
+
+
+@pytest.mark.parametrize(
+    ("record", "known"),
+    [
+        (REFUSED, True),
+        (replace(REFUSED, message="step 0 was refused: out of memory"), False),
+        (replace(REFUSED, verdict=Verdict.VIOLATES), False),
+        (VIOLATION, False),
+    ],
+)
+def test_a_refusal_is_known_by_its_words(record, known):
+    """Another message is another refusal."""
+    assert (known_of(record, REFUSAL) is not None) is known
+
+
+@pytest.mark.parametrize(("error", "known"), [(10.0, True), (10.1, False), (math.nan, False)])
+def test_without_a_mechanism_a_figure_is_the_limit(error, known):
+    """What nobody understands is known up to its figure; NaN is above every figure."""
+    assert (known_of(verdict(error_over_bound=error), FIGURE) is not None) is known
+
+
+@pytest.mark.parametrize(
     ("changes", "known"),
     [
         ({}, True),
         ({"agrees": True}, False),
-        ({"excluded": {"blocked": 10.1}}, False),
         ({"excluded": {}}, True),
         ({"field": "summation"}, False),
         ({"probe": "near-probe-float32"}, False),
     ],
 )
 def test_what_an_entry_explains_of_a_measurement(changes, known):
-    """One against a declaration, by its probe, its convention and the error that it would leave."""
+    """One against a declaration, by its convention, where its probe fits the mechanism."""
     assert (known_of(replace(MISMATCH, **changes)) is not None) is known
+    assert known_of(replace(MISMATCH, **changes), asked=question(CANONICAL)) is None
 
 
 @pytest.mark.parametrize(
@@ -123,7 +217,7 @@ def test_what_an_entry_explains_of_a_measurement(changes, known):
             ["torch"],
             "nothing violates any more",
         ),
-        ([verdict(error_over_bound=11.0)], ["far-float32"], ["torch"], "nothing violates any more"),
+        ([verdict(tensor="dx")], ["far-float32"], ["torch"], "nothing violates any more"),
         ([verdict(verdict=Verdict("conforms"))], ["far-float32", "far-float64"], ["torch"], None),
         ([], ["far-float32"], ["torch"], None),
         ([], ["near-float32"], ["torch"], "matches no case"),
@@ -132,7 +226,7 @@ def test_what_an_entry_explains_of_a_measurement(changes, known):
     ],
 )
 def test_when_an_entry_is_unfit(records, cases, implementations, line):
-    """It matches nothing, or all of its cases ran where it holds and it explained none."""
+    """It matches nothing, or all of its cases ran where it holds and it was about none."""
     lines = unfit([ENTRY], records, cases, implementations)
     assert (line is None) == (lines == [])
     assert all(line in told for told in lines)
@@ -154,91 +248,37 @@ def test_an_entry_of_a_probe_alone_is_fit():
     assert "matches no case" in line
 
 
-def test_what_is_written_explains_what_was_found(tmp_path):
-    """Every violation of the run is known by the entries written for it, and by no more."""
-    found = [
-        verdict(),
-        verdict(tensor="dx", error_over_bound=math.inf),
-        verdict(case="far-float64", tensor="y", error_over_bound=123.4),
-        verdict(case="far-float64", tensor="dx", error_over_bound=7.0),
-        verdict(
-            case="odd[1]*-float32", verdict=Verdict("raised"), tensor="", error_over_bound=None
-        ),
-        verdict(case="well-float32", verdict=Verdict("conforms")),
-        verdict(case="dead-float32", verdict=Verdict("crashed"), tensor=""),
-    ]
-    file = tmp_path / "known.toml"
-    file.write_text("# entries of before stay\n")
-    assert write_known(file, found) == 2
-    known = read_known(file)
-    assert file.read_text().startswith("# entries of before stay\n")
-    assert {entry.cases for entry in known} == {
-        ("far-float32", "far-float64"),
-        ("odd[[]1[]]*-float32".replace("[]]*", "][*]"),),
-    }
-    assert {entry.version for entry in known} == {"==2.13.0"}
-    assert max(entry.up_to for entry in known) == math.inf
-    assert [record.case for record in with_known(found, known) if not record.known] == [
-        "well-float32",
-        "dead-float32",
-    ]
-
-
-def test_what_is_known_is_not_written_again(tmp_path):
-    """A second run that knows the first one's entries has nothing to add."""
-    record = verdict()
-    file = tmp_path / "known.toml"
-    assert write_known(file, [record]) == 1
-    before = file.read_text()
-    assert write_known(file, with_known([record], read_known(file))) == 0
-    assert file.read_text() == before
-
-
-@pytest.mark.parametrize(
-    "message", ['say "hello"\n\\', "\x1b[31m\x00\x7f", "\ud800 ✗", "]]\n[[known]]", "x" * 10**5]
-)
-def test_a_hostile_message_stays_a_text(tmp_path, message):
-    """Whatever a framework says is one string of one entry."""
-    file = tmp_path / "known.toml"
-    write_known(file, [verdict(message=message)])
-    (entry,) = read_known(file)
-    assert entry.what == f"not understood yet: {message.replace(chr(0xD800), '?')}"
-
-
-def test_a_diagnosis_is_what_is_written(tmp_path):
-    """The hypotheses stand by their names, for somebody to say it better."""
-    ones = Hypothesis(Kind.CONVENTIONS, "", changes=(("scale", "ones"),))
-    swapped = Hypothesis(Kind.FAULT, "", subject="gamma_and_beta_swapped")
-    write_known(tmp_path / "known.toml", [verdict(diagnosis=(ones, swapped))])
-    (entry,) = read_known(tmp_path / "known.toml")
-    assert entry.what == "scale=ones, gamma_and_beta_swapped"
-
-
-@pytest.mark.parametrize(("error", "up_to"), [(4.0, 4.0), (4.01, 4.1), (123.4, 130.0), (0.0, 0.0)])
-def test_the_figure_is_rounded_up(tmp_path, error, up_to):
-    """Two digits, never less than what was found."""
-    file = tmp_path / "known.toml"
-    write_known(file, [verdict(error_over_bound=error)])
-    (entry,) = read_known(file)
-    assert entry.up_to == pytest.approx(up_to)
-    assert entry.up_to >= error
+KEYS = 'implementation = "t"\ncases = []\nwhat = ""\nupstream = ""\n'
 
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ('[[known]]\ncolour = "blue"\n', "entry 1: unknown key colour"),
-        ('[[known]]\nimplementation = "torch"\n', "entry 1: 'cases'"),
-        (
-            '[[known]]\nimplementation = "t"\ncases = []\ntensors = []\nup_to = 1\nwhat = ""\n'
-            'upstream = ""\nversion = "about 2"\n',
-            "entry 1: Invalid specifier",
-        ),
+        ('colour = "blue"\n', "entry 1: unknown key colour"),
+        ('implementation = "torch"\n', "entry 1: 'cases'"),
+        (f'{KEYS}refusal = "no"\nversion = "about 2"\n', "entry 1: Invalid specifier"),
+        (f'{KEYS}tensors = ["y"]\n', "one of explained_by, refusal and up_to"),
+        (f'{KEYS}tensors = ["y"]\nup_to = 1\nrefusal = "no"\n', "one of explained_by, refusal"),
+        (f'{KEYS}tensors = ["y"]\nup_to = inf\n', "up_to = inf explains anything"),
+        (f'{KEYS}tensors = ["y"]\nup_to = nan\n', "up_to = nan explains anything"),
+        (f'{KEYS}tensors = ["y"]\nrefusal = "no"\n', "a refusal has none"),
+        (f"{KEYS}up_to = 1\n", "it needs tensors"),
+        (f'{KEYS}tensors = ["y"]\nexplained_by = [{{ fault = "f" }}]\n', "no fault 'f'; choose"),
+        (f'{KEYS}tensors = ["y"]\nexplained_by = [{{ tilt = "f" }}]\n', "no convention tilt"),
+        (f'{KEYS}tensors = ["y"]\nexplained_by = [{{ scale = "f" }}]\n', "choose one of: gamma"),
+        (f'{KEYS}tensors = ["y"]\nexplained_by = [{{}}]\n', "a mechanism of nothing"),
+        (f'{KEYS}tensors = ["y"]\nexplained_by = "scale"\n', "explained_by is no list"),
+        (f'{KEYS}tensors = ["y"]\nexplained_by = ["scale"]\n', "entry 1"),
     ],
 )
 def test_an_entry_that_cannot_be_read_is_named(tmp_path, text, complaint):
-    """An unknown key, a missing one, a version that is none."""
+    """An unknown key, a missing one, a version that is none, a mechanism that does not exist."""
     file = tmp_path / "known.toml"
-    file.write_text(text)
-    with pytest.raises(ValueError, match=complaint):
+    file.write_text(f"[[known]]\n{text}")
+    with pytest.raises(ValueError, match=re.escape(complaint)):
         read_known(file)
+
+
+def test_every_committed_entry_has_a_mechanism():
+    """A figure belongs to a machine: what is committed is understood, or it is a refusal."""
+    assert not [entry for entry in read_known() if entry.up_to is not None]

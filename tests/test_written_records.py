@@ -33,7 +33,7 @@ KNOWN = """\
 implementation = "my-layer"
 cases = ["*-float64"]
 tensors = ["dx"]
-up_to = inf
+explained_by = [{ fault = "dx_without_gamma" }]
 what = "it forgets gamma"
 upstream = "not reported upstream"
 """

@@ -5,7 +5,7 @@ can be recognised as it. The values are the faulty layer's; the bounds are the c
 taken at the faulty value, which is near enough to recognise a fault by.
 """
 
-from diagnosis.faults import gradients, inputs, statistics  # noqa: F401 (they register)
-from diagnosis.faults.fault import FAULTS, Fault
+from diagnosis.faults import edges, gradients, inputs, states, statistics  # noqa: F401 (they register)
+from diagnosis.faults.fault import FAULTS, PECULIAR, Fault
 
-__all__ = ["FAULTS", "Fault"]
+__all__ = ["FAULTS", "PECULIAR", "Fault"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from diagnosis.question import Question
+from diagnosis.question import RUNNING, Question
 from reference.expected import Expected, StepExpectation
 from reference.float_formats import FORMATS
 from reference.layer import Layer, axis_of, state_of
@@ -32,15 +32,23 @@ class Fault:
 
 
 FAULTS: dict[str, Fault] = {}
+"""The faults that the search looks for in any layer."""
+
+PECULIAR: dict[str, Fault] = {}
+"""What one framework does at one edge: nothing to look for elsewhere, but known by its name."""
 
 
-def fault(sentence: str, touches: str, **kind: bool):
+def fault(sentence: str, touches: str, registry: dict[str, Fault] = FAULTS, **kind: bool):
     def register(function):
         name = function.__name__
-        FAULTS[name] = Fault(name, sentence, frozenset(touches.split()), function, **kind)
+        registry[name] = Fault(name, sentence, frozenset(touches.split()), function, **kind)
         return function
 
     return register
+
+
+def peculiar(sentence: str, touches: str):
+    return fault(sentence, touches, PECULIAR)
 
 
 def changed(expectation: StepExpectation, **tensors) -> StepExpectation:
@@ -58,3 +66,19 @@ def with_state(question: Question) -> Layer:
     channels = question.steps[0].x.shape[axis_of(question.layer, question.declared)]
     gamma, beta, mean, var = state_of(question.layer, channels, question.declared)
     return replace(question.layer, gamma=gamma, beta=beta, running_mean=mean, running_var=var)
+
+
+def state_before(question, number) -> dict[str, np.ndarray]:
+    """Return the running statistics before a step, as the layer itself told them."""
+    layer = question.call(number).layer
+    start = {
+        "running_mean": 0.0,
+        "running_var": float(question.declared.initial_running_var == "one"),
+    }
+    channels = question.steps[0].x.shape[axis_of(layer, question.declared)]
+    return {
+        name: np.full(channels, start[name])
+        if getattr(layer, name) is None
+        else np.asarray(getattr(layer, name), np.float64)
+        for name in RUNNING
+    }

@@ -13,19 +13,19 @@ from reference.layout import channel_major, from_channel_major
 from reference.sums import OPERATIONS
 
 
-def _has_gradients(step: Step, one: StepExpectation, conventions: Conventions) -> bool:
+def has_gradients(step: Step, one: StepExpectation, conventions: Conventions) -> bool:
     return trains(step, conventions) and "dx" in one.tensors and step.x.size > 0
 
 
-def _gradient_parts(question, step):
+def gradient_parts(question, step):
     """Return axis, dy and x_hat, channel-major, and gamma / std of a training step with dy."""
     layer, conventions = question.layer, question.declared
     axis = axis_of(layer, conventions)
     wide = wider_dtype(layer.dtype)
     x = channel_major(step.x, axis, wide)
     dy = channel_major(step.dy, axis, wide)
-    centred = x - _mean(x)
-    inverse = 1 / np.sqrt(_mean(np.square(centred)) + epsilon_of(layer, conventions))
+    centred = x - mean_of(x)
+    inverse = 1 / np.sqrt(mean_of(np.square(centred)) + epsilon_of(layer, conventions))
     gamma = np.ones(x.shape[0]) if layer.gamma is None else np.asarray(layer.gamma, wide)
     return axis, dy, centred * inverse, gamma[:, None, None] * inverse
 
@@ -36,8 +36,8 @@ def _dx_fault(change):
     def expectations(question):
         result = []
         for step, one in zip(question.steps, question.usual, strict=False):
-            if _has_gradients(step, one, question.declared):
-                axis, dy, x_hat, factor = _gradient_parts(question, step)
+            if has_gradients(step, one, question.declared):
+                axis, dy, x_hat, factor = gradient_parts(question, step)
                 value = from_channel_major(change(dy, x_hat, factor), axis, step.x.shape)
                 one = changed(one, dx=moved(question.layer, one.tensors["dx"], value))
             result.append(one)
@@ -46,19 +46,19 @@ def _dx_fault(change):
     return expectations
 
 
-def _mean(array):
+def mean_of(array):
     return array.mean(axis=(1, 2), keepdims=True)
 
 
 @fault("dx lacks the term of the mean: mean(dy) is not subtracted", "dx")
 def dx_without_mean_term(question):
-    change = _dx_fault(lambda dy, x_hat, factor: factor * (dy - x_hat * _mean(dy * x_hat)))
+    change = _dx_fault(lambda dy, x_hat, factor: factor * (dy - x_hat * mean_of(dy * x_hat)))
     return change(question)
 
 
 @fault("dx lacks the term of the variance: x_hat mean(dy x_hat) is not subtracted", "dx")
 def dx_without_variance_term(question):
-    return _dx_fault(lambda dy, x_hat, factor: factor * (dy - _mean(dy)))(question)
+    return _dx_fault(lambda dy, x_hat, factor: factor * (dy - mean_of(dy)))(question)
 
 
 @fault(
@@ -71,15 +71,19 @@ def variance_gradient_uncentred(question):
     axis = axis_of(layer, conventions)
     result = []
     for step, one in zip(question.steps, question.usual, strict=False):
-        if _has_gradients(step, one, conventions):
-            _, dy, x_hat, factor = _gradient_parts(question, step)
+        if has_gradients(step, one, conventions):
+            _, dy, x_hat, factor = gradient_parts(question, step)
             x = channel_major(step.x, axis, wider_dtype(layer.dtype))
-            inverse = 1 / np.sqrt(_mean(np.square(x - _mean(x))) + epsilon_of(layer, conventions))
-            value = factor * (dy - _mean(dy) - x * inverse * _mean(dy * x_hat))
+            inverse = 1 / np.sqrt(
+                mean_of(np.square(x - mean_of(x))) + epsilon_of(layer, conventions)
+            )
+            value = factor * (dy - mean_of(dy) - x * inverse * mean_of(dy * x_hat))
             value = from_channel_major(value, axis, step.x.shape)
             # x in place of x - mean makes the terms, and so their roundings, that much larger
             larger = from_channel_major(
-                np.abs(factor * x * inverse) * np.abs(_mean(np.abs(dy * x_hat))), axis, step.x.shape
+                np.abs(factor * x * inverse) * np.abs(mean_of(np.abs(dy * x_hat))),
+                axis,
+                step.x.shape,
             )
             near = moved(layer, one.tensors["dx"], value)
             unit = FORMATS[layer.dtype].unit_roundoff
@@ -110,10 +114,10 @@ def dgamma_without_mean_term(question):
     layer, conventions = question.layer, question.declared
     result = []
     for step, one in zip(question.steps, question.usual, strict=False):
-        if _has_gradients(step, one, conventions):
-            axis, dy, _, _ = _gradient_parts(question, step)
+        if has_gradients(step, one, conventions):
+            axis, dy, _, _ = gradient_parts(question, step)
             x = channel_major(step.x, axis, wider_dtype(layer.dtype))
-            variance = np.square(x - _mean(x)).mean(axis=(1, 2))
+            variance = np.square(x - mean_of(x)).mean(axis=(1, 2))
             value = (dy * x).sum(axis=(1, 2)) / np.sqrt(variance + epsilon_of(layer, conventions))
             one = changed(one, dgamma=moved(layer, one.tensors["dgamma"], value))
         result.append(one)

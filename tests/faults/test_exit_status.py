@@ -40,14 +40,17 @@ def test_a_violation(folder, monkeypatch):
 def test_a_known_violation_and_one_that_is_no_more(folder, tmp_path, monkeypatch):
     """What `--write-known` wrote makes the next run pass; once mended, the entry is unfit."""
     file = tmp_path / "known.toml"
-    monkeypatch.setenv(FAULT, "not_a_number")
+    monkeypatch.setenv(FAULT, "nothing_written")
     assert run(*chosen("malforming", folder), f"--write-known={file}").returncode == 1
     (entry,) = read_known(file)
     assert entry.cases == (STRUCK,)
-    assert entry.tensors == ("y",)
+    assert set(entry.tensors) == {"y", "dx", "dgamma", "dbeta"}
+    assert [one.name for one in entry.explained_by] == ["zeros"]
     monkeypatch.setenv("MINIATURE_KNOWN", str(file))
     plugin = ("-p", "tests.faults.known_elsewhere")
     assert run(*plugin, *chosen("malforming", folder)).returncode == 0
+    monkeypatch.setenv(FAULT, "not_a_number")  # in a tensor of the entry, and not its mechanism
+    assert run(*plugin, *chosen("malforming", folder)).returncode == 1
     monkeypatch.delenv(FAULT)
     mended = run(*plugin, *chosen("malforming", folder))
     assert mended.returncode == 1

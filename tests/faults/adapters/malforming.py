@@ -1,4 +1,4 @@
-"""Adapters that answer in the wrong form; their numbers are right where there are any."""
+"""Adapters that answer in the wrong form, or with what is no number or was never written."""
 
 import numpy as np
 
@@ -23,6 +23,10 @@ def changed(layer, steps, **tensors):
 
 def not_a_number(layer, steps):
     return changed(layer, steps, y=lambda own: np.full_like(own, np.nan))
+
+
+def nothing_written(layer, steps):
+    return changed(layer, steps, **dict.fromkeys(("y", "dx", "dgamma", "dbeta"), np.zeros_like))
 
 
 def wrong_shape(layer, steps):
