@@ -227,17 +227,24 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
     # A layer holds the momentum, or one minus it, rounded to its own arithmetic.
     momentum_error = 0.0 if w == 1.0 else u
     history = abs(1 - w)
-    if conventions.running_update == "zero_debiased":
+    rule = conventions.running_update
+    if rule == "zero_debiased":
+        momentum_error = u
         # 1 - (1 - m)^t cancels where m t is small: t roundings of the power, over the difference.
         momentum_error *= (forward.batches_seen + 1) * w / max(float(forward.momentum), 1e-300)
     bounds = []
     for d_old, (old, new, d_new, result) in zip(d_previous, pairs, strict=True):
         old, new = np.abs(np.asarray(old, np.float64)), np.abs(np.asarray(new, np.float64))
+        endless = ~np.isfinite(old + d_old)
+        if w == 1.0 and conventions.moving_average == "weighted_sum":
+            old, d_old = np.zeros_like(old), np.zeros_like(old)
         bound = history * d_old + abs(w) * d_new
         bound = bound + OPERATIONS * u * (history * old + abs(w) * new)
         bound = bound + momentum_error * (old + new) + OPERATIONS * precision.moving.underflow
         if conventions.moving_average == "difference":
             bound = bound + OPERATIONS * u * (old + new)
+        if w == 1.0 and rule in ("on_forward", "on_backward"):
+            bound = np.where(endless, np.inf, bound)  # 0 times infinity, if the rule is computed
         bounds.append(_stored(bound, result, precision.statistics))
     return tuple(bounds)
 
