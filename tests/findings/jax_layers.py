@@ -93,10 +93,47 @@ def equinox_operation_by_operation(layer, step, answer):
         return {"y": x_hat * column(layer.gamma) + column(layer.beta)}
 
 
+def corrected_for_a_start_at_0(layer, step, answer):
+    """Equinox, "batch": inference divides both running statistics by 1 - history^t, whatever the
+    statistics were before the first of the t batches."""
+    if step.training or not answer["batches_seen"]:
+        return {}
+    scale = 1 - (1.0 - layer.momentum) ** answer["batches_seen"]
+    mean, var = (one.astype(float) / scale for one in (layer.running_mean, layer.running_var))
+    x_hat = (rows(step.x, layer.channel_axis) - column(mean)) / column(np.sqrt(var + layer.epsilon))
+    answer = {"y": x_hat * column(layer.gamma) + column(layer.beta)}
+    if step.dy is not None:
+        answer["dgamma"] = (rows(step.dy, layer.channel_axis) * x_hat).sum(axis=1)
+    return {name: array.astype(step.x.dtype) for name, array in answer.items()}
+
+
+def normalised_by_the_average(layer, step, answer):
+    """Equinox, "ema": a batch is normalised by the averages that it has entered, the first by
+    itself, and its gradient flows through its share of them."""
+    if not step.training:
+        return {}
+    x = rows(step.x, layer.channel_axis).astype(float)
+    share = layer.momentum if answer["batches_seen"] else 1.0
+    own_mean, own_var = x.mean(axis=1), x.var(axis=1)
+    mean = share * own_mean + (1 - share) * layer.running_mean
+    var = share * own_var + (1 - share) * layer.running_var
+    inverse = column(1 / np.sqrt(var + layer.epsilon))
+    x_hat = (x - column(mean)) * inverse
+    answer = {"y": x_hat * column(layer.gamma) + column(layer.beta)}
+    if step.dy is not None:
+        dy = rows(step.dy, layer.channel_axis).astype(float)
+        projected = (x - column(own_mean)) * inverse * column((dy * x_hat).mean(axis=1))
+        bracket = dy - share * column(dy.mean(axis=1)) - share * projected
+        answer["dx"] = bracket * inverse * column(layer.gamma)
+        answer["dgamma"] = (dy * x_hat).sum(axis=1)
+    return {name: array.astype(step.x.dtype) for name, array in answer.items()}
+
+
 HALF = ("*-float16", "*-bfloat16")
 SOME_HALF = ("rank-*-channels-first-*float16", "a-mean-of-100-*-float16", "values-of-300-*")
 HUGE = ("inputs-of-scale-1e+15-float32",)
 CANCELLING = ("a-mean-of-10*-float16",)
+SEVERAL = ("five-training-steps-*", "two-forward-passes-*", "training-goes-on-*")
 REPETITIONS = (
     Repetition("flax", two_cotangents, cases=HALF, but=CANCELLING, strays=1),
     Repetition("flax", float32_beginnings, cases=("the-initial-state-*-float64",), within=1),
@@ -107,4 +144,12 @@ REPETITIONS = (
     Repetition("flax-nnx", float32_average, cases=("rank-*-float64", "five-*-float64")),
     Repetition("haiku", haiku_operation_by_operation, cases=SOME_HALF, mode="eager"),
     Repetition("equinox", equinox_operation_by_operation, cases=HALF),
+    Repetition(
+        "equinox",
+        corrected_for_a_start_at_0,
+        cases=(*SEVERAL, "rank-*-channels-first-*", "running-statistics-far-*"),
+        but=HALF,
+        within=8,
+    ),
+    Repetition("equinox", normalised_by_the_average, cases=SEVERAL, mode="ema", within=8),
 )

@@ -16,7 +16,8 @@ from tests.findings.layers import Target, target_of
 
 Answer = Mapping[str, np.ndarray]
 Repeat = Callable[[Layer, Step, Answer], dict[str, np.ndarray]]
-"""Repeats one step of a layer as it stands before it; the layer's answer shows what it rounded."""
+"""Repeats one step of a layer as it stands before it. The layer's answer, which shows what it
+rounded, has the number of batches before this one as `batches_seen`."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +94,19 @@ def compared(
 
     Every step starts from the state that the layer itself answered before.
     """
-    layer, counts = case.layer(), {}
+    layer, seen, counts = case.layer(), 0, {}
     for step, answer in zip(case.inputs(), answers, strict=True):
-        for name, repeated in repetition.repeat(layer, step, answer).items():
+        told = {**answer, "batches_seen": seen}
+        for name, repeated in repetition.repeat(layer, step, told).items():
             observed = rows(answer[name], case.channel_axis)
             differ, of = counts.get(name, (0, 0))
             counts[name] = (
                 differ + differing(observed, repeated, repetition.within),
                 of + repeated.size,
             )
-        statistics = {name: answer[name] for name in ("running_mean", "running_var")}
-        layer = replace(layer, **statistics)
+        kept = {"running_mean", "running_var"} & answer.keys()
+        layer, seen = (
+            replace(layer, **{name: answer[name] for name in kept}),
+            seen + bool(step.training),
+        )
     return counts

@@ -1,6 +1,5 @@
 """The findings' arithmetic, run again: each repetition gives the numbers of the real layer."""
 
-import functools
 import importlib
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -63,9 +62,13 @@ def test_a_repetition_gives_the_layers_numbers(layers, repetition):
 
 
 def share_that_follows(layers, tensor, repeat, **options):
-    """Return the percentage of a tensor's elements that an arithmetic gives, in one case."""
+    """Return the percentage of a tensor's elements that an arithmetic gives, in training."""
+
+    def in_training(layer, step, answer):
+        return repeat(layer, step, answer, **options) if step.training else {}
+
     repetition = next(one for one in REPETITIONS if one.repeat is repeat)
-    repetition = replace(repetition, repeat=functools.partial(repeat, **options))
+    repetition = replace(repetition, repeat=in_training)
     off, of = differing(layers, repetition, {IMAGES.id: IMAGES})[tensor]
     return round(100 * (1 - off / of))
 
