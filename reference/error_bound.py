@@ -225,11 +225,10 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
         (forward.previous_var, forward.batch_statistic, d_statistic, forward.running_var),
     )
     # A layer holds the momentum, or one minus it, rounded to its own arithmetic.
-    momentum_error = 0.0 if w == 1.0 else u
+    debiased = conventions.running_update == "zero_debiased"
+    momentum_error = 0.0 if w == 1.0 and not debiased else u
     history = abs(1 - w)
-    rule = conventions.running_update
-    if rule == "zero_debiased":
-        momentum_error = u
+    if debiased:
         # 1 - (1 - m)^t cancels where m t is small: t roundings of the power, over the difference.
         momentum_error *= (forward.batches_seen + 1) * w / max(float(forward.momentum), 1e-300)
     bounds = []
@@ -243,7 +242,7 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
         bound = bound + momentum_error * (old + new) + OPERATIONS * precision.moving.underflow
         if conventions.moving_average == "difference":
             bound = bound + OPERATIONS * u * (old + new)
-        if w == 1.0 and rule in ("on_forward", "on_backward"):
+        if w == 1.0 and conventions.running_update in ("on_forward", "on_backward"):
             bound = np.where(endless, np.inf, bound)  # 0 times infinity, if the rule is computed
         bounds.append(_stored(bound, result, precision.statistics))
     return tuple(bounds)
