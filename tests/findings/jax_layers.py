@@ -1,7 +1,8 @@
-"""The layers on JAX: where Flax, its NNX, Haiku and Equinox round what no source line rounds."""
+"""The layers on JAX, Flax, its NNX, Haiku and Equinox, and what others do at the same edges."""
 
 import numpy as np
 
+from test_cases.case import Case, constant, normal, per_channel
 from tests.findings.repetition import Repetition, column, rows, summed, summed_in_order
 
 F32 = np.float32
@@ -129,6 +130,35 @@ def normalised_by_the_average(layer, step, answer):
     return {name: array.astype(step.x.dtype) for name, array in answer.items()}
 
 
+def infinite_slope(layer, step, answer):
+    """The derivative of rsqrt at a variance of 0 and an epsilon of 1e-30, of order 10^45, is
+    infinite in float32; the sum that it multiplies is 0."""
+    return {"dx": np.where(constant_channels(layer, step), np.nan, rows(answer["dx"], 1))}
+
+
+def finite_slope(layer, step, answer):
+    """Where the deviation divides, or its power is never taken, dx is what it should be."""
+    dy = rows(step.dy, layer.channel_axis).astype(float)
+    centred = dy - column(dy.mean(axis=1))
+    inverse = 1 / np.sqrt(layer.epsilon)
+    dx = (centred * column(inverse * layer.gamma)).astype(F32)
+    return {"dx": np.where(constant_channels(layer, step), dx, rows(answer["dx"], 1))}
+
+
+def constant_channels(layer, step):
+    x = rows(step.x, layer.channel_axis)
+    return column(np.ptp(x, axis=1) == 0)
+
+
+TINY_EPSILON = Case(
+    name="a-constant-channel-beside-an-epsilon-of-1e-30",
+    reason="the third power of 1 / std is above the largest float32",
+    shape=(4, 3, 5, 5),
+    x=per_channel(constant(0.5), normal(), constant(0.0)),
+    epsilon=1e-30,
+)
+INFINITE = ("flax", "flax-nnx", "haiku", "keras-jax", "keras-torch", "mlx", "tinygrad")
+FINITE = ("equinox", "pytorch", "gluon")
 HALF = ("*-float16", "*-bfloat16")
 SOME_HALF = ("rank-*-channels-first-*float16", "a-mean-of-100-*-float16", "values-of-300-*")
 HUGE = ("inputs-of-scale-1e+15-float32",)
@@ -151,5 +181,7 @@ REPETITIONS = (
         but=HALF,
         within=8,
     ),
+    *(Repetition(name, infinite_slope, own=(TINY_EPSILON,)) for name in (*INFINITE, "mxnet-sync")),
+    *(Repetition(name, finite_slope, own=(TINY_EPSILON,), within=2) for name in FINITE),
     Repetition("equinox", normalised_by_the_average, cases=SEVERAL, mode="ema", within=8),
 )

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from test_cases.case import Case, normal
 from tests.findings.repetition import Repetition, column, rows, summed_in_order
 
 F32 = np.float32
@@ -107,7 +108,8 @@ def moments(x):
 
 
 def inverse_std(variance, epsilon):
-    """Return 1 / sqrt(variance + epsilon), the sum a float16: above 65504 it is infinite."""
+    """Return 1 / sqrt(variance + epsilon), epsilon the nearest float16 and the sum one: above 65504
+    it is infinite."""
     with np.errstate(over="ignore"):
         held = (variance + F32(HALF(epsilon))).astype(HALF)
     return (1 / np.sqrt(held.astype(F32)).astype(float)).astype(F32)
@@ -118,10 +120,23 @@ def rounded(value):
     return value.astype(HALF).astype(F32)
 
 
+EPSILON = tuple(
+    Case(
+        name=f"an-epsilon-of-{epsilon:g}-beside-a-small-variance",
+        reason="which half-precision number stands for epsilon",
+        shape=(4, 3, 5, 5),
+        x=normal(std=std),
+        dtype="float16",
+        epsilon=epsilon,
+    )
+    for epsilon, std in ((1e-5, 1e-3), (1e-3, 1e-2))
+)
+"""No number of float16: 1e-5 is nearest to 1.0014e-5, and 9.954e-6 is the one below it."""
+
 NO_STATE = ("a-bare-*", "an-empty-*", "the-*")
 DOUBLE = {"cases": ("*-float64",), "but": NO_STATE}
 REPETITIONS = (
-    Repetition("gluon", half_layer, cases=("*-float16",)),
+    Repetition("gluon", half_layer, cases=("*-float16",), own=EPSILON),
     Repetition("gluon", double_layer, **DOUBLE),
     Repetition("mxnet-operator", operator_in_half, cases=("*-float16",)),
     Repetition("mxnet-operator", double_layer, **DOUBLE),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from test_cases.case import Case
 from tests.findings.keras_layers import smallest_cube
 from tests.findings.repetition import Repetition, column, rows, summed_in_order
 
@@ -63,8 +64,9 @@ def row_after_row(layer, step, answer):
 
 
 def overwritten_initializers(layer, step, answer):
-    """ONNX Runtime, only y asked for: of two equal vectors it keeps one, so the new statistics,
-    written where the old ones stood, are gamma and beta by the time that y is computed."""
+    """ONNX Runtime keeps one of two equal vectors: the new statistics, written where the old ones
+    stood, are gamma and beta by the time that y is computed. So it is where y alone is asked for,
+    and in float16 always."""
     if "y" not in answer or not step.training:
         return {}
     x = rows(step.x, layer.channel_axis).astype(float)
@@ -75,6 +77,13 @@ def overwritten_initializers(layer, step, answer):
     return {"y": (x_hat * column(gamma) + column(beta)).astype(step.x.dtype)}
 
 
+EQUAL_VECTORS = Case(
+    name="a-new-layers-vectors-in-half-precision",
+    reason="gamma and the variance are equal, and so are beta and the mean",
+    shape=(4, 3, 5, 5),
+    dtype="float16",
+    state={"gamma": [1.0], "beta": [0.0], "running_mean": [0.0], "running_var": [1.0]},
+)
 REPETITIONS = (
     Repetition(
         "onnx-reference", float32_attributes, cases=("*-float64",), but=("a-bare-*", "the-*")
@@ -89,5 +98,6 @@ REPETITIONS = (
         mode="only-y",
         within=4,
     ),
+    Repetition("onnxruntime", overwritten_initializers, own=(EQUAL_VECTORS,), within=2),
     Repetition("keras-theano", row_after_row, cases=("a-long-constant-channel-*-float64",)),
 )
