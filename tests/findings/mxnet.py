@@ -65,8 +65,8 @@ def synchronised_layer(layer, step, answer):
 
     x = rows(step.x, layer.channel_axis)
     share = F32(1) / F32(x.shape[1])
-    mean, square = total(x) * share, total(x * x) * share
-    variance, centred = square - mean * mean, x - column(mean)
+    mean, variance = moments_of_squares(x, total)
+    centred = x - column(mean)
     with np.errstate(invalid="ignore"):
         root = np.sqrt(variance + epsilon)
         cube = np.power((variance + epsilon).astype(float), -1.5).astype(F32)
@@ -98,6 +98,13 @@ def moved(layer, step, mean, inverse, dtype):
             ("running_var", layer.running_var, variance),
         )
     }
+
+
+def moments_of_squares(x, total=summed_in_order):
+    """Return mean and variance of float32 values, the latter E[x^2] - E[x]^2."""
+    share = F32(1) / F32(x.shape[1])
+    mean, square = total(x) * share, total(x * x) * share
+    return mean, square - mean * mean
 
 
 def moments(x):

@@ -10,9 +10,9 @@ import pytest
 
 from suite.known import read_known
 from test_cases.cases import all_cases
-from tests.findings import jax_layers, pytorch
+from tests.findings import jax_layers, mxnet, pytorch
 from tests.findings.layers import asks, target_of
-from tests.findings.repetition import compared
+from tests.findings.repetition import compared, rows
 
 MODULES = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
 REPETITIONS = [
@@ -23,13 +23,22 @@ REPETITIONS = [
 ]
 IMAGES = all_cases()["rank-4-channels-first-is-normalised-per-channel-float16"]
 
+OFFSET = all_cases()["a-mean-of-10000-standard-deviations-float32"]
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+FINDINGS, OTHERS = (
+    " ".join((DOCS / name).read_text(encoding="utf-8").split())
+    for name in ("findings.md", "findings-others.md")
+)
+"""What is said of the layers; a figure that a test finds must stand in it."""
+
 IN_FLOAT32 = ("keras-torch", "keras-jax")
 """They compute a float64 layer in float32, so a float32 layer is their repetition."""
 
 DOUBLE = {
     name: case
     for name, case in all_cases().items()
-    for pattern in ("rank-*-float64", "inputs-of-*-float64", "257-channels-float64", "five-*")
+    for pattern in ("rank-[24]-*", "inputs-of-*", "257-channels-float64", "five-*")
     if case.dtype == "float64" and fnmatchcase(name, pattern)
 }
 SINGLE = {name: replace(case, dtype="float32") for name, case in DOUBLE.items()}
@@ -78,25 +87,50 @@ def with_layer(name, *values):
 
 
 @pytest.mark.parametrize(
-    ("rounds", "share"),
+    ("rounds", "words"),
     [
-        with_layer("pytorch", ("mean", "inverse_std"), 100),
-        with_layer("pytorch", ("mean",), 68),
-        with_layer("pytorch", ("inverse_std",), 95),
-        with_layer("pytorch", (), 69),
+        with_layer("pytorch", ("mean", "inverse_std"), "both numbers rounded to float16 agrees in"),
+        with_layer("pytorch", ("mean",), "with only the mean rounded in"),
+        with_layer("pytorch", ("inverse_std",), "with only the deviation in"),
+        with_layer("pytorch", (), "with neither in"),
     ],
 )
-def test_pytorch_rounds_both_numbers(layers, rounds, share):
+def test_pytorch_rounds_both_numbers(layers, rounds, words):
     """y follows with both numbers rounded, and with neither or only one of them it does not."""
-    assert share_that_follows(layers, "y", pytorch.float16_layer, rounds=rounds) == share
+    share = share_that_follows(layers, "y", pytorch.float16_layer, rounds=rounds)
+    assert f"{words} {share} %" in FINDINGS
 
 
 @pytest.mark.parametrize(
-    ("apart", "share"), [with_layer("flax", True, 100), with_layer("flax", False, 74)]
+    ("apart", "words"),
+    [
+        with_layer("flax", True, "adding the two rounded parts agrees in"),
+        with_layer("flax", False, "rounding their sum in"),
+    ],
 )
-def test_flax_rounds_twice(layers, apart, share):
+def test_flax_rounds_twice(layers, apart, words):
     """dx follows where each part is rounded before they are added, and not where their sum is."""
-    assert share_that_follows(layers, "dx", jax_layers.two_cotangents, apart=apart) == share
+    share = share_that_follows(layers, "dx", jax_layers.two_cotangents, apart=apart)
+    assert f"{words} {share} %" in FINDINGS
+
+
+def test_a_sum_of_squares_in_order_leaves_a_negative_variance():
+    """MXNet's synchronised layer, whose every number is repeated: so much for a long constant."""
+    x = np.full((1, 100_000), 1000.1, np.float32)
+    variance = mxnet.moments_of_squares(x)[1]
+    told = f"−{-variance[0]:.0f} for 100 000 values of 1000.1"
+    assert told in OTHERS
+
+
+@pytest.mark.parametrize(
+    "target", [pytest.param(target_of("haiku"), marks=asks(target_of("haiku"), [OFFSET]))]
+)
+def test_a_variance_that_nothing_holds_at_0(layers, target):
+    """Haiku keeps a negative one at a mean of 10^4 deviations, and y of that channel is NaN."""
+    first = layers.steps(target)[OFFSET.id][0]
+    below = first["running_var"] < 0
+    assert below.any()
+    assert np.isnan(rows(first["y"], OFFSET.channel_axis)[below]).all()
 
 
 @pytest.mark.parametrize(
