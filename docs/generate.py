@@ -6,6 +6,8 @@
 from pathlib import Path
 
 from benchmarks.harness.page import page as benchmarks_page
+from docs.figures import fused
+from docs.figures import page as figures_page
 from docs.records_page import json_schema, records_page
 from records.verdict import Verdict
 from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS
@@ -56,18 +58,22 @@ def verdicts_table() -> str:
 PAGES = {
     "benchmarks.md": benchmarks_page,
     "conventions.md": conventions_page,
+    "figures.md": figures_page,
     "records.md": records_page,
     "records.schema.json": json_schema,
 }
 """Each generated page of this folder, with the function that returns its text."""
 
-PARTS = {"verdicts": verdicts_table}
-"""Each generated part of the README, by the name that its comments have."""
+PARTS = {
+    README: {"verdicts": verdicts_table},
+    FOLDER / "findings-others.md": {"fused operator": fused},
+}
+"""Each generated part of a document, by the name that its comments have."""
 
 
-def with_parts(text: str) -> str:
-    """Return the README with its generated parts written anew, each between its two comments."""
-    for name, part in PARTS.items():
+def with_parts(path: Path, text: str) -> str:
+    """Return a document with its generated parts written anew, each between its two comments."""
+    for name, part in PARTS[path].items():
         start, end = f"<!-- {name}: written by `python -m docs.generate` -->\n", "\n<!-- end -->"
         before, after = text.split(start)
         text = before + start + part() + end + after.partition(end)[2]
@@ -77,7 +83,8 @@ def with_parts(text: str) -> str:
 def main() -> None:
     for name, page in PAGES.items():
         (FOLDER / name).write_text(page(), encoding="utf-8")
-    README.write_text(with_parts(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in PARTS:
+        path.write_text(with_parts(path, path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """The documentation: generated pages are fresh, links lead somewhere, commands are real."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from docs.generate import FOLDER, PAGES, README, with_parts
+from docs import figures
+from docs.generate import FOLDER, PAGES, PARTS, README, with_parts
+from test_cases.cases import all_cases
 from tests.documented_commands import NotThere, check, commands_in
 from tests.test_architecture import MAY_IMPORT
 
@@ -36,11 +39,31 @@ def test_generated_pages_are_fresh(name):
     assert (FOLDER / name).read_text(encoding="utf-8") == PAGES[name](), stale
 
 
-def test_generated_parts_of_the_readme_are_fresh():
-    """The table of the verdicts is the enumeration's, and is written again where it is not."""
-    text = README.read_text(encoding="utf-8")
-    assert text == with_parts(text), "README.md is stale: run python -m docs.generate"
-    assert with_parts(text.replace("| `violates` |", "| `fails` |")) == text
+@pytest.mark.parametrize(
+    ("path", "told", "false"),
+    [
+        (README, "| `violates` |", "| `fails` |"),
+        (FOLDER / "findings-others.md", "It declines", "It accepts"),
+    ],
+    ids=["README", "findings-others"],
+)
+def test_generated_parts_are_fresh(path, told, false):
+    """A part is what the code or the committed figures say, and is written again where it is not.
+
+    Every document with such parts is here."""
+    text = path.read_text(encoding="utf-8")
+    assert text == with_parts(path, text), f"{path.name} is stale: run python -m docs.generate"
+    assert told in text
+    assert with_parts(path, text.replace(told, false)) == text
+    assert len(PARTS) == 2
+
+
+def test_the_figures_are_of_every_case():
+    """A case that was added, or taken away, makes the figures old: they are of a run with all."""
+    targets = json.loads(figures.FILE.read_text(encoding="utf-8"))["targets"]
+    for name, target in targets.items():
+        assert sum(target["cases"].values()) == len(all_cases()), f"{name}: python -m docs.figures"
+    assert figures.FUSED in targets
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=name_of)
