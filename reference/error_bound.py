@@ -142,12 +142,10 @@ def backward_bound(
     if unclaimed.shape[0] == d_dgamma.shape[0]:  # per sample, what is unclaimed is a row of them
         d_dgamma = np.where(unclaimed.any(axis=(1, 2)), np.inf, d_dgamma)
     d_dx = from_channel_major(d_dx, forward.channel_axis, forward.shape)
-    half = precision.statistics.precision < FORMATS["float32"].precision
-    parameters = precision.statistics if half else precision.steps
     return Gradients(
         dx=_stored(d_dx, gradients.dx, precision.output),
-        dgamma=_stored(d_dgamma, gradients.dgamma, parameters),
-        dbeta=_stored(d_dbeta, gradients.dbeta, parameters),
+        dgamma=_stored(d_dgamma, gradients.dgamma, precision.parameters),
+        dbeta=_stored(d_dbeta, gradients.dbeta, precision.parameters),
     )
 
 
@@ -214,9 +212,10 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
         (forward.previous_var, forward.batch_statistic, d_statistic, forward.running_var),
     )
     # A layer holds the momentum, or one minus it, rounded to its own arithmetic.
-    momentum_error = 0.0 if w == 1.0 else u
+    debiased = conventions.running_update == "zero_debiased"
+    momentum_error = 0.0 if w == 1.0 and not debiased else u
     history = abs(1 - w)
-    if conventions.running_update == "zero_debiased":
+    if debiased:
         # 1 - (1 - m)^t cancels where m t is small: t roundings of the power, over the difference.
         momentum_error *= (forward.batches_seen + 1) * w / max(float(forward.momentum), 1e-300)
     bounds = []
@@ -224,7 +223,7 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
         old, new = np.abs(np.asarray(old, np.float64)), np.abs(np.asarray(new, np.float64))
         bound = history * d_old + abs(w) * d_new
         bound = bound + OPERATIONS * u * (history * old + abs(w) * new)
-        bound = bound + momentum_error * (old + new)
+        bound = bound + momentum_error * ((old if history else 0.0) + new)
         if conventions.moving_average == "difference":
             bound = bound + OPERATIONS * u * (old + new)
         bounds.append(_stored(bound, result, precision.statistics))

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from .backward import batch_norm_backward
-from .batch_norm import batch_norm
+from .batch_norm import Forward, batch_norm
 from .conventions import CANONICAL, Conventions
 from .error_bound import backward_bound, forward_bound, kept_error
 from .layer import Layer, Step, axis_of, epsilon_of, state_of, trains, weight_of_batch
@@ -34,11 +35,36 @@ FORMULAS = {
 
 @dataclass(frozen=True)
 class Expected:
-    """The value a tensor should have and how far from it correct arithmetic can land."""
+    """The value a tensor should have and how far from it correct arithmetic can land.
+
+    `scale` is the size of each channel, (channels,), along the tensor's `channel_axis`; None for
+    what is an input. No arithmetic answers less than `least`, whatever the bound is, and none but
+    one without epsilon answers NaN for a number.
+    """
 
     value: np.ndarray
     bound: np.ndarray
     scale: np.ndarray | None = None
+    channel_axis: int = 0
+    least: float = -np.inf
+    may_be_nan: bool = False
+
+    @cached_property
+    def bound_over_scale(self) -> np.ndarray | None:
+        """The median bound of each channel, in units of the channel's scale: (channels,), float64.
+
+        The median, since an element far out has a wide bound of its own. A value that is no number
+        has no width. None where there is no scale, or no element.
+        """
+        if self.scale is None or self.value.size == 0:
+            return None
+        bounds, values = (
+            np.moveaxis(array, self.channel_axis, 0).reshape(len(self.scale), -1)
+            for array in (np.asarray(self.bound, np.float64), self.value)
+        )
+        with np.errstate(all="ignore"):
+            widths = bounds / self.scale[:, None]
+        return np.median(np.where(np.isfinite(values), widths, 0.0), axis=1)
 
 
 @dataclass(frozen=True)
@@ -96,14 +122,21 @@ def expect(
             batches_seen=batches_seen,
         )
         bound = forward_bound(forward, precision, d_running)
-        scale = forward_scale(forward)
-        tensors = {"y": Expected(forward.y, bound.y, scale["y"])}
+        scale = forward_scale(forward, precision)
+        nan = epsilon == 0
+        tensors = {"y": Expected(forward.y, bound.y, scale["y"], axis, may_be_nan=nan)}
         if step.dy is not None:
             gradients = batch_norm_backward(step.dy, forward)
             d = backward_bound(step.dy, forward, bound, gradients, precision)
-            scale |= backward_scale(step.dy, forward)
+            scale |= backward_scale(step.dy, forward, precision)
             for name in ("dx", "dgamma", "dbeta"):
-                tensors[name] = Expected(getattr(gradients, name), getattr(d, name), scale[name])
+                tensors[name] = Expected(
+                    getattr(gradients, name),
+                    getattr(d, name),
+                    scale[name],
+                    axis if name == "dx" else 0,
+                    may_be_nan=nan,
+                )
         if conventions.running_update != "on_backward" or step.dy is not None:
             running_mean, running_var = forward.running_mean, forward.running_var
             d_running = (bound.running_mean, bound.running_var)
@@ -113,7 +146,10 @@ def expect(
             np.asarray(running_mean, wide), d_running[0], scale["running_mean"]
         )
         tensors["running_var"] = Expected(
-            np.asarray(running_var, wide), d_running[1], scale["running_var"]
+            np.asarray(running_var, wide),
+            d_running[1],
+            scale["running_var"],
+            least=_least_variance(forward),
         )
         tensors |= _inputs(layer, step)
         for name in exact:
@@ -182,6 +218,13 @@ def _inputs(layer: Layer, step: Step) -> dict[str, Expected]:
         for name, array in zip(OPTIONAL, arrays, strict=True)
         if array is not None
     }
+
+
+def _least_variance(forward: Forward) -> float:
+    """Return 0, below which no average of variances is: not where one was given, nor where the
+    weights are no weights of an average."""
+    average = 0 <= forward.weight <= 1 and not np.any(forward.previous_var < 0)
+    return 0.0 if average else -np.inf
 
 
 def _rounds(tensor: str, conventions: Conventions) -> bool:

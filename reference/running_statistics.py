@@ -63,7 +63,8 @@ def effective_weight(momentum, batches_seen: int, running_update: str):
     """Return the weight of batch number `batches_seen + 1` in the running statistics.
 
     Every rule of `running_update` is a moving average with a weight of its own: the plain average
-    of t batches weighs the newest 1/t, and Haiku's zero-debiased one m / (1 - (1 - m)^t).
+    of t batches weighs the newest 1/t, and Haiku's zero-debiased one m / (1 - (1 - m)^t), which is
+    1 for the first: nothing of what was there before it is left.
     """
     match running_update:
         case "never":
@@ -71,6 +72,8 @@ def effective_weight(momentum, batches_seen: int, running_update: str):
         case "cumulative":
             return type(momentum)(1) / (batches_seen + 1)  # in the working dtype
         case "first_batch_replaces" if batches_seen == 0:
+            return 1.0
+        case "zero_debiased" if momentum and batches_seen == 0:
             return 1.0
         case "zero_debiased" if momentum:
             return momentum / (1.0 - (1.0 - momentum) ** (batches_seen + 1))

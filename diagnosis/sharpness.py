@@ -1,0 +1,67 @@
+"""What a bound leaves open: channels in which it proves nothing, and digits that are lost."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from reference.conventions import CONVENTIONS
+from reference.expected import Expected
+from reference.float_formats import FORMATS
+
+WIDEST = 0.5
+"""The bound, in units of the scale, above which nothing is decided: within half of the size of what
+it is made of, a value may lose its sign, and 0 is within the bound of it and of its double."""
+
+LOSS = 1e-3
+"""The error, in units of the scale, from which a documented loss of digits is a hazard, in float32
+and above: it shows in a plot, and no test of a framework lets it pass."""
+
+
+def widest(expected: Expected) -> float | None:
+    """Return the bound in units of the scale, of the channel where it is widest."""
+    widths = expected.bound_over_scale
+    return None if widths is None else float(widths.max(initial=0.0))
+
+
+def open_channels(expected: Expected) -> tuple[int, ...]:
+    """Return the channels in which the bound is wider than the value.
+
+    A channel is open where the median bound of its elements is above half of its scale. The bound
+    of an element grows with the element, so single ones may be above it in a channel that is
+    decided, as single ones may be below it in one that is open.
+    """
+    widths = expected.bound_over_scale
+    if widths is None:
+        return ()
+    return tuple(map(int, np.flatnonzero(~(widths <= WIDEST))))
+
+
+def relative_error(observed: np.ndarray, expected: Expected) -> float | None:
+    """Return the largest error of an element in units of its channel's scale.
+
+    It is infinite for what is no number in place of one, None where there is no scale.
+    """
+    if expected.scale is None or observed.size == 0:
+        return None
+    value, wide = np.asarray(observed, np.float64), np.asarray(expected.value, np.float64)
+    shape = [1] * value.ndim
+    shape[expected.channel_axis] = len(expected.scale)
+    with np.errstate(all="ignore"):
+        error = np.where(value == wide, 0.0, np.abs(value - wide) / expected.scale.reshape(shape))
+    error = np.where(np.isnan(value) & np.isnan(wide), 0.0, error)
+    return float(np.where(np.isnan(error), np.inf, error).max())
+
+
+def hazard(
+    error: float | None, dtype: str, differs_by: Iterable[tuple[str, object]]
+) -> tuple[tuple[str, object], ...]:
+    """Return the documented conventions that let a tensor lose half of its digits, or more.
+
+    `error` is the relative error of a tensor within its bound, and `differs_by` what puts it there.
+    Of these only what changes a bound loses digits; the others are choices. Half of the digits that
+    the dtype has is the square root of its unit roundoff, but not less than `LOSS`.
+    """
+    if error is None or error <= max(LOSS, FORMATS[dtype].unit_roundoff ** 0.5):
+        return ()
+    bounds = {name for name, one in CONVENTIONS.items() if one.changes == "bound"}
+    return tuple((field, option) for field, option in differs_by if field in bounds)

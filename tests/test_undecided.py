@@ -1,0 +1,211 @@
+"""A bound that says nothing is told: undecided verdicts, and what is never fine within a bound."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from diagnosis.judgement import Answered, error_over_bound, judge
+from diagnosis.sharpness import WIDEST, open_channels, relative_error
+from reference.conventions import CANONICAL
+from reference.expected import Expected, expect
+from reference.layer import Layer, Step
+from test_cases.cases import all_cases
+
+ONE_PASS = CANONICAL.but(variance_algorithm="one_pass")
+RNG = np.random.default_rng(10)
+NORMAL = RNG.standard_normal((100, 2)).astype(np.float32)
+FAR = (NORMAL + np.float32([1e4, 0])).astype(np.float32)
+"""The first channel is 10,000 deviations from 0, the second is not."""
+
+DY = RNG.standard_normal((100, 2)).astype(np.float32)
+LAYER = Layer(momentum=1.0)
+
+
+def one_pass_answer(x=FAR, dy=DY, epsilon=1e-5, clamp=True):
+    """Compute a training step in float32 with the variance as E[x²] − E[x]²."""
+    count, one = np.float32(len(x)), np.float32(1)
+    mean = x.sum(axis=0, dtype=np.float32) / count
+    variance = np.square(x).sum(axis=0, dtype=np.float32) / count - mean * mean
+    if clamp:
+        variance = np.maximum(variance, 0)
+    inverse = one / np.sqrt(np.maximum(variance, 0) + np.float32(epsilon))
+    x_hat = (x - mean) * inverse
+    dbeta, dgamma = dy.sum(axis=0), (dy * x_hat).sum(axis=0)
+    return {
+        "y": x_hat,
+        "dx": inverse * (dy - dbeta / count - x_hat * (dgamma / count)),
+        "dgamma": dgamma,
+        "dbeta": dbeta,
+        "running_mean": mean,
+        "running_var": variance * (count / (count - one)),
+    }
+
+
+def judged(answer, declared=ONE_PASS, layer=LAYER, x=FAR):
+    """Return what is said of each tensor, by name."""
+    told = judge(layer, [Step(x, DY)], Answered([answer]), declared)
+    return {one.tensor: one for one in told}
+
+
+def test_within_a_bound_that_is_wider_than_the_value_nothing_is_decided():
+    """y is off by its own size, and its bound allows that: neither `conforms` nor `differs`."""
+    (usual,) = expect(LAYER, [Step(FAR, DY)], ONE_PASS)
+    found = judged(one_pass_answer())
+    for name in ("y", "dx", "dgamma", "running_var"):
+        one = found[name]
+        assert (one.verdict, one.open_channels) == ("undecided", (0,)), name
+        assert one.error_over_bound <= 1 and not one.fails
+        widths = usual.tensors[name].bound_over_scale
+        assert one.bound_over_scale == widths[0] > WIDEST >= widths[1]
+        told = one.message("t c")
+        assert f"the bound is {one.bound_over_scale:.3g} × the size of the values" in told
+        assert "says nothing in channel 0" in told
+    assert {found[name].verdict for name in ("dbeta", "running_mean")} == {"conforms"}
+
+
+def test_the_other_channels_are_judged():
+    """Nothing is known of the first channel; an error in the second violates all the same."""
+    (usual,) = expect(LAYER, [Step(FAR, DY)], ONE_PASS)
+    answer = one_pass_answer()
+    answer["y"][7, 1] += np.float32(2 * usual.tensors["y"].bound[7, 1])
+    found = judged(answer)
+    assert found["y"].verdict == "violates"
+    assert found["y"].worst.index == (7, 1)
+    assert found["running_var"].verdict == "undecided"
+
+
+def test_outside_a_wide_bound_is_a_violation():
+    """A bound that proves nothing of what is within it excludes what is not."""
+    (usual,) = expect(LAYER, [Step(FAR, DY)], ONE_PASS)
+    answer = one_pass_answer()
+    answer["running_var"][0] += np.float32(3 * usual.tensors["running_var"].bound[0])
+    assert judged(answer)["running_var"].verdict == "violates"
+
+
+def test_under_the_tight_bound_the_same_answer_violates():
+    """Undeclared, the digits that are lost are outside the bound, which is decided."""
+    found = judged(one_pass_answer(), CANONICAL)
+    assert found["y"].verdict == found["running_var"].verdict == "violates"
+    assert found["y"].bound_over_scale < WIDEST
+
+
+def test_a_variance_below_zero_violates_within_any_bound():
+    """E[x²] − E[x]², not kept from going below 0: the bound would allow it, and nothing does."""
+    answer = one_pass_answer(clamp=False)
+    (usual,) = expect(LAYER, [Step(FAR, DY)], ONE_PASS)
+    expected = usual.tensors["running_var"]
+    answer["running_var"][0] = -expected.bound[0] / 2
+    assert abs(answer["running_var"][0] - expected.value[0]) < expected.bound[0]
+    one = judged(answer)["running_var"]
+    assert (one.verdict, one.worst.index) == ("violates", (0,))
+    answer["running_var"][0] = 0
+    assert judged(answer)["running_var"].verdict == "undecided"
+
+
+def test_a_variance_that_was_below_zero_may_stay_there():
+    """The fault is told where it happens; and a weight above 1 is no weight of an average."""
+    for layer in (
+        replace(LAYER, momentum=0.1, running_mean=np.zeros(2), running_var=np.full(2, -40.0)),
+        replace(LAYER, momentum=1.5, running_mean=np.zeros(2), running_var=np.full(2, 400.0)),
+    ):
+        (usual,) = expect(layer, [Step(NORMAL)])
+        expected = usual.tensors["running_var"]
+        assert (expected.value < 0).all()
+        observed = expected.value.astype(np.float32)
+        assert (error_over_bound(observed, expected) <= 1).all()
+
+
+def test_no_number_in_place_of_one_violates_without_any_bound():
+    """Sums that may overflow have no bound; that excuses an infinity or a wrong value, no NaN."""
+    x = (NORMAL * np.float32(1e37)).astype(np.float32)
+    step = Step(x, DY)
+    (usual,) = expect(LAYER, [step])
+    assert np.isinf(usual.tensors["running_mean"].bound).all()
+    assert np.isinf(usual.tensors["y"].bound).any()
+    with np.errstate(over="ignore"):
+        answer = {name: one.value.astype(np.float32) for name, one in usual.tensors.items()}
+    assert judged(answer, CANONICAL, x=x)["y"].verdict == "undecided"
+    answer["y"] = answer["y"].copy()
+    answer["y"][3, 0] = np.nan
+    one = judged(answer, CANONICAL, x=x)["y"]
+    assert (one.verdict, one.worst.index) == ("violates", (3, 0))
+
+
+def test_without_epsilon_no_number_is_no_news():
+    """A variance that rounds to 0 is 0 / 0 without epsilon, in correct arithmetic too."""
+    x = np.full((7, 2), 1e4, np.float32)
+    x[0] = np.nextafter(x[0], np.float32(0))
+    lost = np.full((7, 2), np.nan, np.float32)
+    for epsilon, excess in ((0.0, 0.0), (1e-30, np.inf)):
+        (usual,) = expect(replace(LAYER, epsilon=epsilon), [Step(x, DY[:7])])
+        for name in ("y", "dx"):
+            assert np.isfinite(usual.tensors[name].value).all()
+            assert (error_over_bound(lost, usual.tensors[name]) == excess).all()
+
+
+@pytest.mark.parametrize(
+    ("bounds", "open_ones"),
+    [
+        ([[0.4, 0.4, 9.0], [0.6, 0.6, 0.1]], (1,)),
+        ([[0.0, 0.0, 0.0], [np.inf, np.inf, 0.1]], (1,)),
+        ([[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]], (0, 1)),
+        ([[0.5, 0.5, 0.5], [0.25, 0.5, 0.5]], ()),
+    ],
+)
+def test_a_channel_is_open_by_its_median(bounds, open_ones):
+    """One element far out decides nothing, and what makes no claim is wide."""
+    shape = np.zeros((3, 2))
+    expected = Expected(shape, np.array(bounds).T, np.ones(2), channel_axis=1)
+    assert open_channels(expected) == open_ones
+    assert open_channels(Expected(shape.T, np.array(bounds), np.ones(2))) == open_ones
+
+
+def test_what_is_exact_or_no_number_or_empty_is_not_wide():
+    """0 of 0, a value that is NaN or infinite, a tensor without elements, an input."""
+    zeros = Expected(np.zeros(2), np.zeros(2), np.full(2, 1e-31))
+    assert open_channels(zeros) == ()
+    infinite = Expected(np.array([np.nan, np.inf]), np.full(2, np.nan), np.full(2, np.inf))
+    assert open_channels(infinite) == ()
+    empty = Expected(np.zeros((0, 2)), np.zeros((0, 2)), np.ones(2), channel_axis=1)
+    assert (open_channels(empty), empty.bound_over_scale) == ((), None)
+    assert open_channels(Expected(np.zeros(2), np.ones(2))) == ()
+
+
+def test_an_error_is_told_in_the_size_of_its_channel():
+    """The channel's own scale counts, and what is no number is infinitely far."""
+    expected = Expected(np.float64([[0, 10]]), np.ones((1, 2)), np.float64([1, 100]), 1)
+    assert relative_error(np.float32([[0.5, 10]]), expected) == 0.5
+    assert relative_error(np.float32([[0, 60]]), expected) == 0.5
+    assert relative_error(np.float32([[np.nan, 10]]), expected) == np.inf
+    assert relative_error(np.float32([1]), Expected(np.zeros(1), np.ones(1))) is None
+    lost = Expected(np.float64([np.nan, np.inf]), np.ones(2), np.ones(2))
+    assert relative_error(np.float32([np.nan, np.inf]), lost) == 0
+
+
+def test_the_first_of_a_zero_debiased_average_replaces_what_was_there():
+    """Nothing of the history enters it, so nothing of the history is in its bound."""
+    layer = Layer(running_mean=np.float32([-8, 32]), running_var=np.float32([64, 16]))
+    debiased = CANONICAL.but(running_update="zero_debiased")
+    (usual,) = expect(layer, [Step(NORMAL * np.float32(1e-20))], debiased)
+    replaced = expect(
+        layer,
+        [Step(NORMAL * np.float32(1e-20))],
+        CANONICAL.but(running_update="first_batch_replaces"),
+    )[0]
+    for name in ("running_mean", "running_var"):
+        assert np.array_equal(usual.tensors[name].value, replaced.tensors[name].value)
+        assert open_channels(usual.tensors[name]) == ()
+
+
+def test_the_catalogue_is_decided_under_the_paper_s_conventions():
+    """Every tensor of every case, but for the one channel that a sum in blocks cannot settle."""
+    long = "a-long-constant-channel-has-no-variance-float32"
+    found = {
+        (name, tensor, open_channels(expected))
+        for name, case in all_cases().items()
+        for step in expect(case.layer(), case.inputs(), CANONICAL, case.exact)
+        for tensor, expected in step.tensors.items()
+        if open_channels(expected)
+    }
+    assert found == {(long, tensor, (2,)) for tensor in ("y", "dx", "dgamma", "running_var")}
