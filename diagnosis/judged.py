@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from records.hypothesis import named
 from records.verdict import Verdict
 
+TOLD = 4
+"""Channels that a line names."""
+
 
 @dataclass(frozen=True)
 class Worst:
@@ -22,8 +25,9 @@ class Judgement:
     """The verdict on one tensor of one step (tensor "" for a step without tensors).
 
     `differs_by` are the conventions that explain a difference, as pairs of field and option, and
-    `hazard` those of them that cost the tensor its digits. `bound_over_scale` says how much the
-    bound proves (`diagnosis.sharpness`); in the `open_channels` it proves nothing.
+    `hazard` those of them that cost the tensor its digits, most in the element `lost`.
+    `bound_over_scale` says how much the bound proves (`diagnosis.sharpness`); in the
+    `open_channels` it proves nothing.
     """
 
     verdict: Verdict
@@ -36,6 +40,7 @@ class Judgement:
     open_channels: tuple[int, ...] = ()
     relative_error: float | None = None
     hazard: tuple[tuple[str, object], ...] = ()
+    lost: Worst | None = None
     worst: Worst | None = None
     detail: str = ""
 
@@ -54,13 +59,18 @@ class Judgement:
             f"(error {self.error_over_bound:.3g} × bound)"
         )
         if self.open_channels:
-            channels = ", ".join(map(str, self.open_channels))
+            told, more = self.open_channels[:TOLD], len(self.open_channels) - TOLD
+            channels = ", ".join(map(str, told)) + (f" and {more} more" if more > 0 else "")
             line += (
                 f"; the bound is {self.bound_over_scale:.3g} × the size of the values, "
                 f"and says nothing in channel {channels}"
             )
         if self.differs_by:
             line += f"; differs from the paper by {named(self.differs_by)}"
-        if self.hazard:
-            line += f", which costs {self.relative_error:.3g} of the size of the values"
+        if self.lost:
+            place = ", ".join(map(str, self.lost.index))
+            line += (
+                f", by which {self.tensor}[{place}] = {self.lost.observed:.6g} for "
+                f"{self.lost.expected:.6g} ({self.relative_error:.3g} × the size of the values)"
+            )
         return line

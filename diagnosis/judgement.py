@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from diagnosis.judged import Judgement, Worst
-from diagnosis.sharpness import hazard, open_channels, relative_error, widest
+from diagnosis.sharpness import hazard, open_channels, relative_errors, widest
 from records.hypothesis import named
 from records.verdict import Verdict
 from reference.conventions import CANONICAL, Conventions
@@ -241,7 +241,9 @@ def _judge_tensor(step, tensor, observed, expected: Expected, alternatives) -> J
         differs_by = alternatives.explanation(step, tensor, observed)
     if still_open and verdict is not Verdict.VIOLATES:
         verdict = Verdict.UNDECIDED
-    lost = None if verdict is Verdict.CONFORMS else relative_error(observed, expected)
+    errors = None if verdict is Verdict.CONFORMS else relative_errors(observed, expected)
+    error = None if errors is None else float(errors.max())
+    costly = hazard(error, observed.dtype.name, differs_by)
     return Judgement(
         verdict,
         tensor,
@@ -251,8 +253,9 @@ def _judge_tensor(step, tensor, observed, expected: Expected, alternatives) -> J
         max_ulp=max_ulp,
         bound_over_scale=widest(expected),
         open_channels=still_open,
-        relative_error=lost,
-        hazard=hazard(lost, observed.dtype.name, differs_by),
+        relative_error=error,
+        hazard=costly,
+        lost=_worst(errors, observed, expected, canonical) if costly else None,
         worst=worst,
     )
 

@@ -36,8 +36,8 @@ def open_channels(expected: Expected) -> tuple[int, ...]:
     return tuple(map(int, np.flatnonzero(~(widths <= WIDEST))))
 
 
-def relative_error(observed: np.ndarray, expected: Expected) -> float | None:
-    """Return the largest error of an element in units of its channel's scale.
+def relative_errors(observed: np.ndarray, expected: Expected) -> np.ndarray | None:
+    """Return the error of each element in units of its channel's scale.
 
     It is infinite for what is no number in place of one, None where there is no scale.
     """
@@ -49,7 +49,7 @@ def relative_error(observed: np.ndarray, expected: Expected) -> float | None:
     with np.errstate(all="ignore"):
         error = np.where(value == wide, 0.0, np.abs(value - wide) / expected.scale.reshape(shape))
     error = np.where(np.isnan(value) & np.isnan(wide), 0.0, error)
-    return float(np.where(np.isnan(error), np.inf, error).max())
+    return np.where(np.isnan(error), np.inf, error)
 
 
 def hazard(

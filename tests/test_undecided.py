@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diagnosis.judgement import Answered, error_over_bound, judge
-from diagnosis.sharpness import WIDEST, open_channels, relative_error
+from diagnosis.sharpness import WIDEST, hazard, open_channels, relative_errors
 from reference.conventions import CANONICAL
 from reference.expected import Expected, expect
 from reference.layer import Layer, Step
@@ -46,6 +46,42 @@ def judged(answer, declared=ONE_PASS, layer=LAYER, x=FAR):
     """Return what is said of each tensor, by name."""
     told = judge(layer, [Step(x, DY)], Answered([answer]), declared)
     return {one.tensor: one for one in told}
+
+
+def test_digits_lost_as_documented_are_a_hazard():
+    """Within the declared bound and outside the paper's: named with its worst element."""
+    found = judged(one_pass_answer())
+    for name in ("y", "dx", "dgamma", "running_var"):
+        one = found[name]
+        assert one.hazard == one.differs_by == (("variance_algorithm", "one_pass"),), name
+        assert one.relative_error > 0.01
+    one = found["y"]
+    expected = expect(LAYER, [Step(FAR, DY)], ONE_PASS)[0].tensors["y"]
+    errors = np.abs(one_pass_answer()["y"] - expected.value) / expected.scale
+    assert one.relative_error == errors.max() == errors[one.lost.index]
+    told = f"y[{one.lost.index[0]}, 0] = {one.lost.observed:.6g} for {one.lost.expected:.6g} "
+    assert told in one.message("t c")
+    assert not any(found[name].hazard for name in ("dbeta", "running_mean"))
+
+
+@pytest.mark.parametrize(
+    ("error", "dtype", "costly"),
+    [
+        (1.1e-3, "float32", True),
+        (0.9e-3, "float32", False),
+        (0.9e-3, "float64", False),
+        (0.021, "float16", False),
+        (0.023, "float16", True),
+        (0.06, "bfloat16", False),
+        (np.inf, "bfloat16", True),
+        (None, "float32", False),
+    ],
+)
+def test_a_hazard_costs_half_of_the_digits(error, dtype, costly):
+    """Of what a tensor differs by, that which changes a bound; a choice of values costs nothing."""
+    choices = (("running_variance", "biased"), *ONE_PASS.deviations().items())
+    choices += (("default_epsilon", 1e-3),)
+    assert hazard(error, dtype, choices) == (choices[1:2] if costly else ())
 
 
 def test_within_a_bound_that_is_wider_than_the_value_nothing_is_decided():
@@ -175,12 +211,11 @@ def test_what_is_exact_or_no_number_or_empty_is_not_wide():
 def test_an_error_is_told_in_the_size_of_its_channel():
     """The channel's own scale counts, and what is no number is infinitely far."""
     expected = Expected(np.float64([[0, 10]]), np.ones((1, 2)), np.float64([1, 100]), 1)
-    assert relative_error(np.float32([[0.5, 10]]), expected) == 0.5
-    assert relative_error(np.float32([[0, 60]]), expected) == 0.5
-    assert relative_error(np.float32([[np.nan, 10]]), expected) == np.inf
-    assert relative_error(np.float32([1]), Expected(np.zeros(1), np.ones(1))) is None
+    assert relative_errors(np.float32([[0.5, 60]]), expected).tolist() == [[0.5, 0.5]]
+    assert relative_errors(np.float32([[np.nan, 10]]), expected).tolist() == [[np.inf, 0]]
+    assert relative_errors(np.float32([1]), Expected(np.zeros(1), np.ones(1))) is None
     lost = Expected(np.float64([np.nan, np.inf]), np.ones(2), np.ones(2))
-    assert relative_error(np.float32([np.nan, np.inf]), lost) == 0
+    assert relative_errors(np.float32([np.nan, np.inf]), lost).tolist() == [0, 0]
 
 
 def test_the_first_of_a_zero_debiased_average_replaces_what_was_there():
@@ -209,3 +244,9 @@ def test_the_catalogue_is_decided_under_the_paper_s_conventions():
         if open_channels(expected)
     }
     assert found == {(long, tensor, (2,)) for tensor in ("y", "dx", "dgamma", "running_var")}
+
+
+def test_a_line_names_a_few_channels():
+    """A layer with many of them is told in one line all the same."""
+    one = replace(judged(one_pass_answer())["y"], open_channels=tuple(range(900)))
+    assert "says nothing in channel 0, 1, 2, 3 and 896 more; differs" in one.message("t c")
