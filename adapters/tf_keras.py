@@ -73,8 +73,10 @@ def hello():
 
 
 def is_fused(layer, shape):
-    """Say whether the layer takes the fused operator, as its `fused=None` decides."""
-    return len(shape) in (4, 5) and layer.dtype != "float64"
+    """Say whether the layer takes the fused operator, as its `fused=None` decides: there is one for
+    images and volumes with their channels first or last, and none in float64."""
+    axis = layer.axis(default=-1) % len(shape)
+    return len(shape) in (4, 5) and axis in (1, len(shape) - 1) and layer.dtype != "float64"
 
 
 def conventions(layer, shape):

@@ -4,7 +4,8 @@ No tolerance is chosen: each bound follows from the data of the case, the format
 standard model of floating-point arithmetic, fl(a op b) = (a op b)(1 + d) + e with |d| <= u and |e|
 at most the underflow unit (N. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed.
 2002, section 2.2). A sum of n terms carries g(n) = LAMBDA sqrt(n) u + OPERATIONS u relative to the
-sum of magnitudes (`reference.sums` says why, and what a sequential sum errs beyond it).
+sum of magnitudes (`reference.sums` says why, and what a sequential sum errs beyond it). Operands
+below the normal numbers may count as 0 too, so a product a b has the underflow 1 + |a| + |b| units.
 
 Symbols: u is the unit roundoff of the arithmetic plus the reference's own; d_NAME bounds the
 absolute error of NAME. Bounds are float64 whatever the reference's working dtype.
@@ -81,12 +82,14 @@ def forward_bound(
     d_s = d_s + (c * u + u_moments) * s
     mean = np.abs(np.asarray(forward.mean, np.float64))
     # The computed 1/std multiplies the error of x - mean, so it is s + d_s that counts there.
+    tiny = precision.steps.underflow
     shift = (s + d_s) * (d_mean + u_moments * mean)
-    own = (s + d_s) * (c * u * (np.abs(x) + mean) + precision.steps.underflow)
+    own = (s + d_s) * (c * u * (np.abs(x) + mean) + c * tiny) + tiny
     d_x_hat = shift + own + np.abs(x_hat) * _ratio(d_s, s)
     # Without epsilon a variance of 0 has no bounded 1/std: nothing is claimed of what follows.
     d_x_hat = np.where(np.isinf(d_s), np.inf, d_x_hat)
     d_y = np.abs(scale) * d_x_hat + c * u * (np.abs(scale * x_hat) + np.abs(beta))
+    d_y += tiny * (c + np.abs(x_hat) + np.abs(x) + mean)  # gamma / std may come first, and be small
     d_y = np.where(np.isinf(d_s), np.inf, d_y)
     d_y = from_channel_major(d_y, forward.channel_axis, forward.shape)
     d_running_mean, d_running_var = _running_bound(forward, precision, d_previous, *d_batch)
@@ -119,8 +122,10 @@ def backward_bound(
     g_channel = precision.sum_error(per_channel, precision.steps)
     tiny = precision.steps.underflow
     d_dbeta = g_channel * dy.sum(axis=CHANNEL) + np.ravel(precision.drift(signed, CHANNEL))
+    d_dbeta += 2 * per_channel * tiny
     d_dgamma = _projection_bound(signed, forward, bound, CHANNEL, precision).ravel()
-    d_dgamma += per_channel * tiny + np.ravel(precision.drift(products, CHANNEL))
+    d_dgamma += (tiny * (2 + s + x_hat)).sum(axis=CHANNEL)
+    d_dgamma += np.ravel(precision.drift(products, CHANNEL))
     if conventions.scale == "ones":
         d_dgamma = np.zeros_like(d_dgamma)
 
@@ -135,18 +140,24 @@ def backward_bound(
         slope = np.asarray(root_slope(forward), np.float64) / divisor
         projection = slope * (g * x_hat).sum(axis=axes, keepdims=True)
         d_projection = _projection_bound(signed * forward.scale, forward, bound, axes, precision)
-        d_projection += count * tiny + precision.drift(products * factor, axes)
-        d_projection = slope * d_projection
+        d_tiny = tiny * (factor * (2 + s + x_hat) + 1 + x_hat)
+        d_projection += d_tiny.sum(axis=axes, keepdims=True)
+        d_projection = slope * (d_projection + precision.drift(products * factor, axes))
         mean_g = g.mean(axis=axes, keepdims=True)
         d_bracket = bound.x_hat * projection + (x_hat + bound.x_hat) * d_projection
         d_bracket += g_count * mean_g + precision.drift(signed * factor, axes) / count
         parts = c * u + OPERATIONS * precision.beyond_steps(precision.parts)
         d_bracket += parts * (g + mean_g + x_hat * projection)
+        largest = x_hat.max(axis=axes, keepdims=True)
+        beside_gamma = dy.max(axis=axes, keepdims=True) * (2 + np.square(largest))
     else:
         d_bracket = c * u * g
-    d_bracket = d_bracket + c * precision.parts.underflow
+        beside_gamma = dy
+    small = precision.parts.underflow
+    d_bracket = d_bracket + c * small * (1 + scale + beside_gamma)
     dx = np.abs(channel_major(gradients.dx, forward.channel_axis, np.float64))
     d_dx = (s + bound.inverse_std) * d_bracket + dx * _ratio(bound.inverse_std, s)
+    d_dx += small * (c + scale)
     unclaimed = np.isinf(bound.inverse_std)
     d_dx = np.where(unclaimed, np.inf, d_dx)
     if unclaimed.shape[0] == d_dgamma.shape[0]:  # per sample, what is unclaimed is a row of them
@@ -210,7 +221,7 @@ def _batch_statistics_bound(forward: Forward, precision: Precision, axes: tuple[
     one_pass = forward.conventions.variance_algorithm == "one_pass"
     mean = x.mean(axis=axes, keepdims=True)
     variance = np.square(x - mean).mean(axis=axes, keepdims=True)
-    tiny = precision.gathering.underflow
+    tiny = OPERATIONS * precision.gathering.underflow
     magnitude = np.abs(x).mean(axis=axes, keepdims=True)
     d_mean = g * magnitude + u * np.abs(mean) + tiny + precision.drift(forward.x, axes) / count
     overflows = magnitude * count > precision.sums.largest  # the sum may overflow: no claim
@@ -260,11 +271,16 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
     bounds = []
     for d_old, (old, new, d_new, result) in zip(d_previous, pairs, strict=True):
         old, new = np.abs(np.asarray(old, np.float64)), np.abs(np.asarray(new, np.float64))
+        endless = ~np.isfinite(old + d_old)
+        if w == 1.0 and conventions.moving_average == "weighted_sum":
+            old, d_old = np.zeros_like(old), np.zeros_like(old)
         bound = history * d_old + abs(w) * d_new
         bound = bound + OPERATIONS * u * (history * old + abs(w) * new)
-        bound = bound + momentum_error * ((old if history else 0.0) + new)
+        bound = bound + momentum_error * (old + new) + OPERATIONS * precision.moving.underflow
         if conventions.moving_average == "difference":
             bound = bound + OPERATIONS * u * (old + new)
+        if w == 1.0 and conventions.running_update in ("on_forward", "on_backward"):
+            bound = np.where(endless, np.inf, bound)  # 0 times infinity, if the rule is computed
         bounds.append(_stored(bound, result, precision.statistics))
     return tuple(bounds)
 

@@ -38,8 +38,8 @@ class Expected:
     """The value a tensor should have and how far from it correct arithmetic can land.
 
     `scale` is the size of each channel, (channels,), along the tensor's `channel_axis`; None for
-    what is an input. No arithmetic answers less than `least`, whatever the bound is, and none but
-    one without epsilon answers NaN for a number.
+    what is an input. No arithmetic answers less than `least`, whatever the bound is, and none
+    answers NaN for a number, but where epsilon is 0 or the history infinite.
     """
 
     value: np.ndarray
@@ -142,14 +142,19 @@ def expect(
             d_running = (bound.running_mean, bound.running_var)
             batches_seen += training
         wide = forward.y.dtype  # a given state is still in the layer's own
+        endless = not np.all(np.isfinite(forward.previous_mean + forward.previous_var))
         tensors["running_mean"] = Expected(
-            np.asarray(running_mean, wide), d_running[0], scale["running_mean"]
+            np.asarray(running_mean, wide),
+            d_running[0],
+            scale["running_mean"],
+            may_be_nan=endless,
         )
         tensors["running_var"] = Expected(
             np.asarray(running_var, wide),
             d_running[1],
             scale["running_var"],
             least=_least_variance(forward),
+            may_be_nan=endless,
         )
         tensors |= _inputs(layer, step)
         for name in exact:

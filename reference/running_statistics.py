@@ -82,5 +82,10 @@ def effective_weight(momentum, batches_seen: int, running_update: str):
 
 
 def moving_average(old: np.ndarray, new: np.ndarray, weight) -> np.ndarray:
-    """Return the history moved towards the new value, which has this weight."""
+    """Return the history moved towards the new value, which has this weight.
+
+    At a weight of 1 the history has no part in it: it is not 0 times what may be infinite.
+    """
+    if weight == 1:
+        return np.array(new)
     return (1 - weight) * old + weight * new

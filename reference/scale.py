@@ -28,12 +28,13 @@ def forward_scale(forward: Forward, precision: Precision) -> dict[str, np.ndarra
     new_var, old_var = _vector(forward.batch_statistic), _vector(forward.previous_var)
     if forward.conventions.running_statistic == "variance":
         new_var = new_var + abs(float(forward.epsilon))
+    mean, variance = w * (new_mean + deviation), w * new_var
+    if history:  # which may be infinite, and 0 times that is no size
+        mean, variance = mean + history * old_mean, variance + history * old_var
     return {
         "y": np.maximum(gamma * x_hat + beta, _least(precision.output)),
-        "running_mean": np.maximum(
-            history * old_mean + w * (new_mean + deviation), _least(precision.statistics)
-        ),
-        "running_var": np.maximum(history * old_var + w * new_var, _least(precision.statistics)),
+        "running_mean": np.maximum(mean, _least(precision.statistics)),
+        "running_var": np.maximum(variance, _least(precision.statistics)),
     }
 
 
