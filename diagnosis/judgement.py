@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from diagnosis.judged import Judgement, Worst
-from diagnosis.sharpness import hazard, open_channels, relative_errors, widest
+from diagnosis.sharpness import hazard, relative_errors, widest
 from records.hypothesis import named
 from records.verdict import Verdict
 from reference.conventions import CANONICAL, Conventions
@@ -233,13 +233,12 @@ def _judge_tensor(step, tensor, observed, expected: Expected, alternatives) -> J
         distance = np.abs(observed.astype(np.float64) - np.asarray(expected.value, np.float64))
         max_ulp = float(np.max(distance / ulp, initial=0.0, where=ratio > 0))
     verdict, differs_by = Verdict.CONFORMS, ()
-    still_open = open_channels(expected)
     if largest > 1:
         verdict = Verdict.VIOLATES
     elif canonical is not expected and not _fits(observed, canonical):
         verdict = Verdict.DIFFERS
         differs_by = alternatives.explanation(step, tensor, observed)
-    if still_open and verdict is not Verdict.VIOLATES:
+    if expected.open_channels and verdict is not Verdict.VIOLATES:
         verdict = Verdict.UNDECIDED
     errors = None if verdict is Verdict.CONFORMS else relative_errors(observed, expected)
     error = None if errors is None else float(errors.max())
@@ -252,7 +251,7 @@ def _judge_tensor(step, tensor, observed, expected: Expected, alternatives) -> J
         error_over_bound=largest,
         max_ulp=max_ulp,
         bound_over_scale=widest(expected),
-        open_channels=still_open,
+        open_channels=expected.open_channels,
         relative_error=error,
         hazard=costly,
         lost=_worst(errors, observed, expected, canonical) if costly else None,

@@ -1,4 +1,4 @@
-"""What a bound leaves open: channels in which it proves nothing, and digits that are lost."""
+"""How much a bound proves, and what an error within it costs: digits lost as documented."""
 
 from collections.abc import Iterable
 
@@ -7,10 +7,6 @@ import numpy as np
 from reference.conventions import CONVENTIONS
 from reference.expected import Expected
 from reference.float_formats import FORMATS
-
-WIDEST = 0.5
-"""The bound, in units of the scale, above which nothing is decided: within half of the size of what
-it is made of, a value may lose its sign, and 0 is within the bound of it and of its double."""
 
 LOSS = 1e-3
 """The error, in units of the scale, from which a documented loss of digits is a hazard, in float32
@@ -21,19 +17,6 @@ def widest(expected: Expected) -> float | None:
     """Return the bound in units of the scale, of the channel where it is widest."""
     widths = expected.bound_over_scale
     return None if widths is None else float(widths.max(initial=0.0))
-
-
-def open_channels(expected: Expected) -> tuple[int, ...]:
-    """Return the channels in which the bound is wider than the value.
-
-    A channel is open where the median bound of its elements is above half of its scale. The bound
-    of an element grows with the element, so single ones may be above it in a channel that is
-    decided, as single ones may be below it in one that is open.
-    """
-    widths = expected.bound_over_scale
-    if widths is None:
-        return ()
-    return tuple(map(int, np.flatnonzero(~(widths <= WIDEST))))
 
 
 def relative_errors(observed: np.ndarray, expected: Expected) -> np.ndarray | None:

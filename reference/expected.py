@@ -12,7 +12,7 @@ from .conventions import CANONICAL, Conventions
 from .error_bound import backward_bound, forward_bound, kept_error
 from .layer import Layer, Step, axis_of, epsilon_of, state_of, trains, weight_of_batch
 from .precision import Precision
-from .scale import backward_scale, forward_scale
+from .scale import WIDEST, backward_scale, forward_scale
 
 TENSORS = ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var", "x")
 OPTIONAL = ("x", "dy", "gamma", "beta", "previous_mean", "previous_var")
@@ -48,6 +48,18 @@ class Expected:
     channel_axis: int = 0
     least: float = -np.inf
     may_be_nan: bool = False
+
+    @cached_property
+    def open_channels(self) -> tuple[int, ...]:
+        """The channels in which the bound is wider than the value, so that it proves nothing.
+
+        A channel is open where the median bound of its elements is above half of its scale. The
+        bound of an element grows with the element, so single ones may be above it in a channel
+        that is decided, as single ones may be below it in one that is open.
+        """
+        if self.bound_over_scale is None:
+            return ()
+        return tuple(map(int, np.flatnonzero(~(self.bound_over_scale <= WIDEST))))
 
     @cached_property
     def bound_over_scale(self) -> np.ndarray | None:
@@ -88,7 +100,7 @@ def expect(
     Tensors named in `exact` get the bound 0: their inputs make every rounding vanish, where the
     conventions add none. Where `answers`, a target's own tensors step by step, hold running
     statistics outside their bounds, the next step is expected to go on from those: one fault is
-    told once, where it happens.
+    told once, where it happens. So it is where a bound says nothing: what is open is told once.
     """
     epsilon = epsilon_of(layer, conventions)
     momentum = weight_of_batch(layer, conventions)
@@ -170,14 +182,16 @@ def expect(
 def strays(
     expectations: Sequence[StepExpectation], answers: Sequence[Mapping[str, np.ndarray]]
 ) -> bool:
-    """Say whether a target's running statistics leave their bounds before the last step, so that
-    the steps after it are to be expected from the target's own."""
+    """Say whether a target's running statistics leave their bounds before the last step, or have
+    none that says anything, so that the steps after it are to be expected from the target's own."""
     for answer, expectation in zip(answers[:-1], expectations, strict=False):
         for name in ("running_mean", "running_var"):
             expected = expectation.tensors.get(name)
             own = answer.get(name)
             if expected is None or own is None or own.shape != expected.value.shape:
                 continue
+            if expected.open_channels:
+                return True
             with np.errstate(invalid="ignore"):
                 near = np.abs(own - expected.value) <= expected.bound
             if not np.all(near):
@@ -241,7 +255,8 @@ def _rounds(tensor: str, conventions: Conventions) -> bool:
 
 
 def _go_on_from(answer: Mapping[str, np.ndarray], tensors: dict[str, Expected], d_running):
-    """Return the running statistics for the next step: the target's own where they are off."""
+    """Return the running statistics for the next step: the target's own where they are off, or
+    where nothing is known of them."""
     state, bounds = [], []
     for name, bound in zip(("running_mean", "running_var"), d_running, strict=True):
         expected = tensors[name].value
@@ -250,6 +265,7 @@ def _go_on_from(answer: Mapping[str, np.ndarray], tensors: dict[str, Expected], 
             own = np.asarray(own, expected.dtype)
             with np.errstate(invalid="ignore"):
                 off = ~(np.abs(own - expected) <= tensors[name].bound)
+            off[list(tensors[name].open_channels)] = True
             expected, bound = np.where(off, own, expected), np.where(off, 0.0, bound)
         state.append(expected)
         bounds.append(bound)

@@ -15,6 +15,10 @@ from .float_formats import FloatFormat
 from .layout import channel_major
 from .precision import Precision
 
+WIDEST = 0.5
+"""The bound, in units of the scale, above which nothing is decided: within half of the size of what
+it is made of, a value may lose its sign, and 0 is within the bound of it and of its double."""
+
 
 def forward_scale(forward: Forward, precision: Precision) -> dict[str, np.ndarray]:
     """Return the sizes of y, running_mean and running_var, (channels,) each, float64."""

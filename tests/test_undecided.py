@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from diagnosis.judgement import Answered, error_over_bound, judge
-from diagnosis.sharpness import WIDEST, hazard, open_channels, relative_errors
+from diagnosis.sharpness import hazard, relative_errors
 from reference.conventions import CANONICAL
 from reference.expected import Expected, expect
 from reference.layer import Layer, Step
+from reference.scale import WIDEST
 from test_cases.cases import all_cases
 
 ONE_PASS = CANONICAL.but(variance_algorithm="one_pass")
@@ -193,19 +194,19 @@ def test_a_channel_is_open_by_its_median(bounds, open_ones):
     """One element far out decides nothing, and what makes no claim is wide."""
     shape = np.zeros((3, 2))
     expected = Expected(shape, np.array(bounds).T, np.ones(2), channel_axis=1)
-    assert open_channels(expected) == open_ones
-    assert open_channels(Expected(shape.T, np.array(bounds), np.ones(2))) == open_ones
+    assert expected.open_channels == open_ones
+    assert Expected(shape.T, np.array(bounds), np.ones(2)).open_channels == open_ones
 
 
 def test_what_is_exact_or_no_number_or_empty_is_not_wide():
     """0 of 0, a value that is NaN or infinite, a tensor without elements, an input."""
     zeros = Expected(np.zeros(2), np.zeros(2), np.full(2, 1e-31))
-    assert open_channels(zeros) == ()
+    assert zeros.open_channels == ()
     infinite = Expected(np.array([np.nan, np.inf]), np.full(2, np.nan), np.full(2, np.inf))
-    assert open_channels(infinite) == ()
+    assert infinite.open_channels == ()
     empty = Expected(np.zeros((0, 2)), np.zeros((0, 2)), np.ones(2), channel_axis=1)
-    assert (open_channels(empty), empty.bound_over_scale) == ((), None)
-    assert open_channels(Expected(np.zeros(2), np.ones(2))) == ()
+    assert (empty.open_channels, empty.bound_over_scale) == ((), None)
+    assert Expected(np.zeros(2), np.ones(2)).open_channels == ()
 
 
 def test_an_error_is_told_in_the_size_of_its_channel():
@@ -230,18 +231,18 @@ def test_the_first_of_a_zero_debiased_average_replaces_what_was_there():
     )[0]
     for name in ("running_mean", "running_var"):
         assert np.array_equal(usual.tensors[name].value, replaced.tensors[name].value)
-        assert open_channels(usual.tensors[name]) == ()
+        assert usual.tensors[name].open_channels == ()
 
 
 def test_the_catalogue_is_decided_under_the_paper_s_conventions():
     """Every tensor of every case, but for the one channel that a sum in blocks cannot settle."""
     long = "a-long-constant-channel-has-no-variance-float32"
     found = {
-        (name, tensor, open_channels(expected))
+        (name, tensor, expected.open_channels)
         for name, case in all_cases().items()
         for step in expect(case.layer(), case.inputs(), CANONICAL, case.exact)
         for tensor, expected in step.tensors.items()
-        if open_channels(expected)
+        if expected.open_channels
     }
     assert found == {(long, tensor, (2,)) for tensor in ("y", "dx", "dgamma", "running_var")}
 
@@ -250,3 +251,21 @@ def test_a_line_names_a_few_channels():
     """A layer with many of them is told in one line all the same."""
     one = replace(judged(one_pass_answer())["y"], open_channels=tuple(range(900)))
     assert "says nothing in channel 0, 1, 2, 3 and 896 more; differs" in one.message("t c")
+
+
+def test_what_is_open_is_told_once():
+    """A step is expected to go on from the target's own variance where nothing is known of it."""
+    steps = [Step(FAR, DY), Step(FAR, None, False)]
+    first = one_pass_answer()
+    inverse = 1 / np.sqrt(first["running_var"] + np.float32(1e-5))
+    second = {
+        "y": (FAR - first["running_mean"]) * inverse,
+        "running_mean": first["running_mean"],
+        "running_var": first["running_var"],
+    }
+    told = judge(LAYER, steps, Answered([first, second]), ONE_PASS)
+    later = {one.tensor: one for one in told if one.step == 1}
+    assert {one.verdict for one in later.values()} == {"conforms"}
+    second["y"] = second["y"] * np.float32(1.01)
+    told = judge(LAYER, steps, Answered([first, second]), ONE_PASS)
+    assert [(one.tensor, one.step) for one in told if one.fails] == [("y", 1)]
