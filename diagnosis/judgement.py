@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from diagnosis.judged import Judgement, Worst
+from diagnosis.sharpness import hazard, relative_errors, widest
 from records.hypothesis import named
 from records.verdict import Verdict
 from reference.conventions import CANONICAL, CONVENTIONS, Conventions
@@ -24,52 +26,6 @@ from reference.layer import Layer, Step
 
 RUNNING = ("running_mean", "running_var")
 """The tensors through which a step has a part in the next ones."""
-
-
-@dataclass(frozen=True)
-class Worst:
-    """The element farthest from its expected value, measured in bounds."""
-
-    index: tuple[int, ...]
-    observed: float
-    expected: float
-    canonical: float | None
-    bound: float
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """The verdict on one tensor of one step (tensor "" for a step without tensors).
-
-    `differs_by` are the conventions that explain a difference, as pairs of field and option.
-    """
-
-    verdict: Verdict
-    tensor: str
-    step: int
-    differs_by: tuple[tuple[str, object], ...] = ()
-    error_over_bound: float | None = None
-    max_ulp: float | None = None
-    worst: Worst | None = None
-    detail: str = ""
-
-    @property
-    def fails(self) -> bool:
-        return self.verdict.failing
-
-    def message(self, subject: str) -> str:
-        """Say the verdict in one line about `subject`, a target and a case."""
-        if self.worst is None:
-            return f"{subject}: {self.detail}"
-        place = ", ".join(map(str, self.worst.index))
-        observed, expected = self.worst.observed.hex(), self.worst.expected.hex()
-        line = (
-            f"{subject}: {self.tensor}[{place}] = {observed}, should be {expected} "
-            f"(error {self.error_over_bound:.3g} × bound)"
-        )
-        if self.verdict is Verdict.DIFFERS:
-            return f"{line}; differs from the paper by {named(self.differs_by)}"
-        return line
 
 
 @dataclass(frozen=True)
@@ -95,7 +51,9 @@ def judge(
     """Judge every tensor of every step under the declared conventions.
 
     A tensor inside its bound conforms, or differs where the canonical conventions would put it
-    outside; outside its bound it violates. A refusal differs where a declared convention says so.
+    outside; outside its bound it violates. Inside a bound that is wider than the values of some
+    channel it is undecided, whatever the other channels are: they conform, or differ as it says.
+    A refusal differs where a declared convention says so.
     `shared` gives what conventions expect of the case, whatever the answer, where the caller keeps
     that for several targets.
     """
@@ -168,38 +126,51 @@ def error_over_bound(observed: np.ndarray, expected: Expected) -> np.ndarray:
     """Return |observed - expected| / bound elementwise; at most 1 is correct.
 
     Equal values give 0, also where both are NaN or where the expected value rounds to the same
-    infinity in the observed dtype; an infinite bound makes no claim and gives 0.
+    infinity in the observed dtype. An infinite bound makes no claim and gives 0, but for a NaN in
+    place of a number. Below the least possible value the bound ends there.
     """
     wide = np.asarray(expected.value)
     value = observed.astype(wide.dtype)
+    bound = _bound_at(value, expected)
     with np.errstate(all="ignore"):
-        ratio = (np.abs(value - wide) / expected.bound).astype(np.float64)
+        ratio = (np.abs(value - wide) / bound).astype(np.float64)
     if np.isfinite(ratio).all():  # nearly always; what follows is for the numbers that are none
         return ratio
     threshold = FORMATS[observed.dtype.name].overflow_threshold
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         error = np.abs(value - wide)
-        ratio = np.where(error == 0, 0.0, (error / expected.bound).astype(np.float64))
+        ratio = np.where(error == 0, 0.0, (error / bound).astype(np.float64))
         overflows = np.isinf(value) & (np.sign(value) == np.sign(wide))
-        overflows &= np.abs(wide) + expected.bound >= threshold
+        overflows &= np.abs(wide) + bound >= threshold
     ratio = np.where(np.isnan(ratio), np.inf, ratio)
-    equal = overflows | np.isinf(expected.bound) | (np.isnan(value) & np.isnan(wide))
+    lost = np.isnan(value) & np.isfinite(wide) & (not expected.may_be_nan)
+    equal = overflows | (np.isinf(bound) & ~lost) | (np.isnan(value) & np.isnan(wide))
     return np.where(equal, 0.0, ratio)
 
 
 def is_within(observed: np.ndarray, expected: Expected) -> bool:
     """Say whether every element is at most one bound from its expected value."""
     wide = np.asarray(expected.value)
+    value = observed.astype(wide.dtype)
+    bound = _bound_at(value, expected)
     with np.errstate(all="ignore"):
-        error = np.abs(observed.astype(wide.dtype) - wide)
-        outside = ~(error <= expected.bound)
+        error = np.abs(value - wide)
+        outside = ~(error <= bound)
     if not outside.any():
         return True
     with np.errstate(all="ignore"):
-        ratio = (error[outside] / expected.bound[outside]).astype(np.float64)
+        ratio = (error[outside] / bound[outside]).astype(np.float64)
     if np.isfinite(ratio).all():
         return not np.any(ratio > 1)  # division rounds: what is told as 1 is within
     return not np.any(error_over_bound(observed, expected) > 1)
+
+
+def _bound_at(value: np.ndarray, expected: Expected) -> np.ndarray:
+    """Return the bounds that observed values meet: below the least possible one, the way to it."""
+    if not np.any(value < expected.least):
+        return expected.bound
+    room = np.maximum(expected.value - expected.least, 0)
+    return np.where(value < expected.least, np.minimum(expected.bound, room), expected.bound)
 
 
 class _Alternatives:
@@ -282,7 +253,25 @@ def _judge_tensor(step, tensor, observed, expected: Expected, alternatives) -> J
     elif canonical is not expected and not _fits(observed, canonical):
         verdict = Verdict.DIFFERS
         differs_by = alternatives.explanation(step, tensor, observed)
-    return Judgement(verdict, tensor, step, differs_by, largest, max_ulp, worst)
+    if expected.open_channels and verdict is not Verdict.VIOLATES:
+        verdict = Verdict.UNDECIDED
+    errors = None if verdict is Verdict.CONFORMS else relative_errors(observed, expected)
+    error = None if errors is None else float(errors.max())
+    costly = hazard(error, observed.dtype.name, differs_by)
+    return Judgement(
+        verdict,
+        tensor,
+        step,
+        differs_by=differs_by,
+        error_over_bound=largest,
+        max_ulp=max_ulp,
+        bound_over_scale=widest(expected),
+        open_channels=expected.open_channels,
+        relative_error=error,
+        hazard=costly,
+        lost=_worst(errors, observed, expected, canonical) if costly else None,
+        worst=worst,
+    )
 
 
 def _worst(ratio, observed, expected: Expected, canonical: Expected | None) -> Worst | None:

@@ -109,11 +109,15 @@ class VerdictRecord(OfTarget):
 
     There `tensor` is "", and `step` is where it ended. `error_over_bound` is the largest error of
     an element in units of its bound, at most 1 where it is within it, and `max_ulp` the largest
-    one in units in the last place. `differs_by` are the fewest declared conventions that explain
-    why it differs, `conventions` all that are declared for the case. `message` says what happened.
-    `diagnosis` are the hypotheses under which the whole case would fit, the simplest first, and
-    `known` is there where the divergence is known. `log` is the end of what the target's process
-    wrote, with the Python stack of every thread past a deadline.
+    one in units in the last place. `bound_over_scale` is how wide the bound is beside the size of
+    the values: the median of a channel's elements, in the channel where that is widest. In the
+    `open_channels` it is above a half, so that nothing is proved there. `differs_by` are the fewest
+    declared conventions that explain why it differs, `conventions` all that are declared for the
+    case. `relative_error` is the largest error in units of the size of the values, where it does
+    not conform, and `hazard` the conventions that are documented and cost that much. `message` says
+    what happened. `diagnosis` are the hypotheses under which the whole case would fit, the simplest
+    first, and `known` is there where the divergence is known. `log` is the end of what the target's
+    process wrote, with the Python stack of every thread past a deadline.
     """
 
     case: str
@@ -123,7 +127,11 @@ class VerdictRecord(OfTarget):
     verdict: Verdict
     error_over_bound: float | None = None
     max_ulp: float | None = None
+    bound_over_scale: float | None = None
+    open_channels: tuple[int, ...] = ()
     differs_by: tuple[Choice, ...] = ()
+    relative_error: float | None = None
+    hazard: tuple[Choice, ...] = ()
     message: str
     conventions: tuple[Declared, ...] = ()
     worst: WorstElement | None = None

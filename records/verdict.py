@@ -60,6 +60,13 @@ class Verdict(StrEnum):
         ),
     )
     DECLINED = "declined", _Facts("∅", "the framework offers no such layer")
+    UNDECIDED = (
+        "undecided",
+        _Facts(
+            "?",
+            "within the bound, but the bound is wider than the value, so that nothing is proved",
+        ),
+    )
     UNAVAILABLE = (
         "unavailable",
         _Facts(

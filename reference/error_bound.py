@@ -26,18 +26,25 @@ from .running_statistics import (
     running_statistic,
     variance_for_running,
 )
-from .sums import OPERATIONS
+from .sums import OPERATIONS, growth
 
 
 @dataclass(frozen=True)
 class ForwardBound:
-    """Bounds of one forward pass; x_hat and inverse_std are kept for the backward bounds."""
+    """Bounds of one forward pass; what follows the running ones is kept for the backward bounds.
+
+    The error of x_hat has three parts: `shift`, the mean's, the same for all that it centres;
+    |x_hat| times the relative error of 1 / std, the same for all too; and `own`, the element's
+    roundings.
+    """
 
     y: np.ndarray
     running_mean: np.ndarray
     running_var: np.ndarray
     x_hat: np.ndarray
     inverse_std: np.ndarray
+    shift: np.ndarray
+    own: np.ndarray
 
 
 def _f64(*arrays):
@@ -76,8 +83,9 @@ def forward_bound(
     mean = np.abs(np.asarray(forward.mean, np.float64))
     # The computed 1/std multiplies the error of x - mean, so it is s + d_s that counts there.
     tiny = precision.steps.underflow
-    d_centred = d_mean + c * u * (np.abs(x) + mean) + u_moments * mean + c * tiny
-    d_x_hat = (s + d_s) * d_centred + np.abs(x_hat) * _ratio(d_s, s) + tiny
+    shift = (s + d_s) * (d_mean + u_moments * mean)
+    own = (s + d_s) * (c * u * (np.abs(x) + mean) + c * tiny) + tiny
+    d_x_hat = shift + own + np.abs(x_hat) * _ratio(d_s, s)
     # Without epsilon a variance of 0 has no bounded 1/std: nothing is claimed of what follows.
     d_x_hat = np.where(np.isinf(d_s), np.inf, d_x_hat)
     d_y = np.abs(scale) * d_x_hat + c * u * (np.abs(scale * x_hat) + np.abs(beta))
@@ -91,6 +99,8 @@ def forward_bound(
         running_var=d_running_var,
         x_hat=d_x_hat,
         inverse_std=d_s,
+        shift=shift,
+        own=own,
     )
 
 
@@ -113,7 +123,7 @@ def backward_bound(
     tiny = precision.steps.underflow
     d_dbeta = g_channel * dy.sum(axis=CHANNEL) + np.ravel(precision.drift(signed, CHANNEL))
     d_dbeta += 2 * per_channel * tiny
-    d_dgamma = (dy * (bound.x_hat + g_channel * (x_hat + bound.x_hat))).sum(axis=CHANNEL)
+    d_dgamma = _projection_bound(signed, forward, bound, CHANNEL, precision).ravel()
     d_dgamma += (tiny * (2 + s + x_hat)).sum(axis=CHANNEL)
     d_dgamma += np.ravel(precision.drift(products, CHANNEL))
     if conventions.scale == "ones":
@@ -129,9 +139,9 @@ def backward_bound(
         factor = np.abs(scale)
         slope = np.asarray(root_slope(forward), np.float64) / divisor
         projection = slope * (g * x_hat).sum(axis=axes, keepdims=True)
-        d_projection = g * (bound.x_hat + g_count * (x_hat + bound.x_hat))
-        d_projection += tiny * (factor * (2 + s + x_hat) + 1 + x_hat)
-        d_projection = d_projection.sum(axis=axes, keepdims=True)
+        d_projection = _projection_bound(signed * forward.scale, forward, bound, axes, precision)
+        d_tiny = tiny * (factor * (2 + s + x_hat) + 1 + x_hat)
+        d_projection += d_tiny.sum(axis=axes, keepdims=True)
         d_projection = slope * (d_projection + precision.drift(products * factor, axes))
         mean_g = g.mean(axis=axes, keepdims=True)
         d_bracket = bound.x_hat * projection + (x_hat + bound.x_hat) * d_projection
@@ -153,13 +163,40 @@ def backward_bound(
     if unclaimed.shape[0] == d_dgamma.shape[0]:  # per sample, what is unclaimed is a row of them
         d_dgamma = np.where(unclaimed.any(axis=(1, 2)), np.inf, d_dgamma)
     d_dx = from_channel_major(d_dx, forward.channel_axis, forward.shape)
-    half = precision.statistics.precision < FORMATS["float32"].precision
-    parameters = precision.statistics if half else precision.steps
     return Gradients(
         dx=_stored(d_dx, gradients.dx, precision.output),
-        dgamma=_stored(d_dgamma, gradients.dgamma, parameters),
-        dbeta=_stored(d_dbeta, gradients.dbeta, parameters),
+        dgamma=_stored(d_dgamma, gradients.dgamma, precision.parameters),
+        dbeta=_stored(d_dbeta, gradients.dbeta, precision.parameters),
     )
+
+
+def _projection_bound(
+    weights: np.ndarray,
+    forward: Forward,
+    bound: ForwardBound,
+    axes: tuple[int, int],
+    precision: Precision,
+) -> np.ndarray:
+    """Bound the sum of weights times x_hat over some axes, which are kept.
+
+    What the mean and 1 / std err by is the same for all that they normalise, so it enters with the
+    sum of the weights and of the products; what each element errs by itself, with magnitudes. The
+    same sum can be had as that of weights times x less the mean times that of the weights, each of
+    which errs by its g(n).
+    """
+    weights, x_hat, s = _f64(weights, forward.x_hat, forward.inverse_std)
+    shared = tuple(axis for axis in axes if axis in forward.axes)
+    signed_sum = np.abs(weights.sum(axis=shared, keepdims=True))
+    products = np.abs((weights * x_hat).sum(axis=shared, keepdims=True))
+    common = bound.shift * signed_sum + _ratio(bound.inverse_std, s) * products
+    count = weights.shape[axes[0]] * weights.shape[axes[1]]
+    g = precision.sum_error(count, precision.steps)
+    magnitude = np.abs(np.asarray(forward.x, np.float64)).mean(axis=CHANNEL, keepdims=True)
+    of_sums = growth(count) * precision.unit(precision.sums) * (s + bound.inverse_std) * magnitude
+    own = np.abs(weights) * (bound.own + of_sums + g * (np.abs(x_hat) + bound.x_hat))
+    rest = tuple(axis for axis in axes if axis not in shared)
+    total = common.sum(axis=rest, keepdims=True) + own.sum(axis=axes, keepdims=True)
+    return np.where(np.isnan(total), np.inf, total)  # no claim on the mean stays none
 
 
 def kept_error(value: np.ndarray, stored_as: FloatFormat) -> np.ndarray:

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from .backward import batch_norm_backward
-from .batch_norm import batch_norm
+from .batch_norm import Forward, batch_norm
 from .conventions import CANONICAL, Conventions
 from .error_bound import backward_bound, forward_bound, kept_error
 from .layer import Layer, Step, axis_of, epsilon_of, state_of, trains, weight_of_batch
 from .precision import Precision
-from .scale import backward_scale, forward_scale
+from .scale import WIDEST, backward_scale, forward_scale
 
 TENSORS = ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var", "x")
 OPTIONAL = ("x", "dy", "gamma", "beta", "previous_mean", "previous_var")
@@ -34,11 +35,48 @@ FORMULAS = {
 
 @dataclass(frozen=True)
 class Expected:
-    """The value a tensor should have and how far from it correct arithmetic can land."""
+    """The value a tensor should have and how far from it correct arithmetic can land.
+
+    `scale` is the size of each channel, (channels,), along the tensor's `channel_axis`; None for
+    what is an input. No arithmetic answers less than `least`, whatever the bound is, and none
+    answers NaN for a number, but where epsilon is 0 or the history infinite.
+    """
 
     value: np.ndarray
     bound: np.ndarray
     scale: np.ndarray | None = None
+    channel_axis: int = 0
+    least: float = -np.inf
+    may_be_nan: bool = False
+
+    @cached_property
+    def open_channels(self) -> tuple[int, ...]:
+        """The channels in which the bound is wider than the value, so that it proves nothing.
+
+        A channel is open where the median bound of its elements is above half of its scale. The
+        bound of an element grows with the element, so single ones may be above it in a channel
+        that is decided, as single ones may be below it in one that is open.
+        """
+        if self.bound_over_scale is None:
+            return ()
+        return tuple(map(int, np.flatnonzero(~(self.bound_over_scale <= WIDEST))))
+
+    @cached_property
+    def bound_over_scale(self) -> np.ndarray | None:
+        """The median bound of each channel, in units of the channel's scale: (channels,), float64.
+
+        The median, since an element far out has a wide bound of its own. A value that is no number
+        has no width. None where there is no scale, or no element.
+        """
+        if self.scale is None or self.value.size == 0:
+            return None
+        bounds, values = (
+            np.moveaxis(array, self.channel_axis, 0).reshape(len(self.scale), -1)
+            for array in (np.asarray(self.bound, np.float64), self.value)
+        )
+        with np.errstate(all="ignore"):
+            widths = bounds / self.scale[:, None]
+        return np.median(np.where(np.isfinite(values), widths, 0.0), axis=1)
 
 
 @dataclass(frozen=True)
@@ -62,7 +100,7 @@ def expect(
     Tensors named in `exact` get the bound 0: their inputs make every rounding vanish, where the
     conventions add none. Where `answers`, a target's own tensors step by step, hold running
     statistics outside their bounds, the next step is expected to go on from those: one fault is
-    told once, where it happens.
+    told once, where it happens. So it is where a bound says nothing: what is open is told once.
     """
     epsilon = epsilon_of(layer, conventions)
     momentum = weight_of_batch(layer, conventions)
@@ -96,24 +134,39 @@ def expect(
             batches_seen=batches_seen,
         )
         bound = forward_bound(forward, precision, d_running)
-        scale = forward_scale(forward)
-        tensors = {"y": Expected(forward.y, bound.y, scale["y"])}
+        scale = forward_scale(forward, precision)
+        nan = epsilon == 0
+        tensors = {"y": Expected(forward.y, bound.y, scale["y"], axis, may_be_nan=nan)}
         if step.dy is not None:
             gradients = batch_norm_backward(step.dy, forward)
             d = backward_bound(step.dy, forward, bound, gradients, precision)
-            scale |= backward_scale(step.dy, forward)
+            scale |= backward_scale(step.dy, forward, precision)
             for name in ("dx", "dgamma", "dbeta"):
-                tensors[name] = Expected(getattr(gradients, name), getattr(d, name), scale[name])
+                tensors[name] = Expected(
+                    getattr(gradients, name),
+                    getattr(d, name),
+                    scale[name],
+                    axis if name == "dx" else 0,
+                    may_be_nan=nan,
+                )
         if conventions.running_update != "on_backward" or step.dy is not None:
             running_mean, running_var = forward.running_mean, forward.running_var
             d_running = (bound.running_mean, bound.running_var)
             batches_seen += training
         wide = forward.y.dtype  # a given state is still in the layer's own
+        endless = not np.all(np.isfinite(forward.previous_mean + forward.previous_var))
         tensors["running_mean"] = Expected(
-            np.asarray(running_mean, wide), d_running[0], scale["running_mean"]
+            np.asarray(running_mean, wide),
+            d_running[0],
+            scale["running_mean"],
+            may_be_nan=endless,
         )
         tensors["running_var"] = Expected(
-            np.asarray(running_var, wide), d_running[1], scale["running_var"]
+            np.asarray(running_var, wide),
+            d_running[1],
+            scale["running_var"],
+            least=_least_variance(forward),
+            may_be_nan=endless,
         )
         tensors |= _inputs(layer, step)
         for name in exact:
@@ -129,14 +182,16 @@ def expect(
 def strays(
     expectations: Sequence[StepExpectation], answers: Sequence[Mapping[str, np.ndarray]]
 ) -> bool:
-    """Say whether a target's running statistics leave their bounds before the last step, so that
-    the steps after it are to be expected from the target's own."""
+    """Say whether a target's running statistics leave their bounds before the last step, or have
+    none that says anything, so that the steps after it are to be expected from the target's own."""
     for answer, expectation in zip(answers[:-1], expectations, strict=False):
         for name in ("running_mean", "running_var"):
             expected = expectation.tensors.get(name)
             own = answer.get(name)
             if expected is None or own is None or own.shape != expected.value.shape:
                 continue
+            if expected.open_channels:
+                return True
             with np.errstate(invalid="ignore"):
                 near = np.abs(own - expected.value) <= expected.bound
             if not np.all(near):
@@ -184,6 +239,13 @@ def _inputs(layer: Layer, step: Step) -> dict[str, Expected]:
     }
 
 
+def _least_variance(forward: Forward) -> float:
+    """Return 0, below which no average of variances is: not where one was given, nor where the
+    weights are no weights of an average."""
+    average = 0 <= forward.weight <= 1 and not np.any(forward.previous_var < 0)
+    return 0.0 if average else -np.inf
+
+
 def _rounds(tensor: str, conventions: Conventions) -> bool:
     """Say whether a tensor is rounded for any input: a root, or epsilon, is in what is kept."""
     if tensor != "running_var":
@@ -193,7 +255,8 @@ def _rounds(tensor: str, conventions: Conventions) -> bool:
 
 
 def _go_on_from(answer: Mapping[str, np.ndarray], tensors: dict[str, Expected], d_running):
-    """Return the running statistics for the next step: the target's own where they are off."""
+    """Return the running statistics for the next step: the target's own where they are off, or
+    where nothing is known of them."""
     state, bounds = [], []
     for name, bound in zip(("running_mean", "running_var"), d_running, strict=True):
         expected = tensors[name].value
@@ -202,6 +265,7 @@ def _go_on_from(answer: Mapping[str, np.ndarray], tensors: dict[str, Expected], 
             own = np.asarray(own, expected.dtype)
             with np.errstate(invalid="ignore"):
                 off = ~(np.abs(own - expected) <= tensors[name].bound)
+            off[list(tensors[name].open_channels)] = True
             expected, bound = np.where(off, own, expected), np.where(off, 0.0, bound)
         state.append(expected)
         bounds.append(bound)

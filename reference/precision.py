@@ -57,6 +57,13 @@ class Precision:
         )
 
     @property
+    def parameters(self) -> FloatFormat:
+        """The format in which the gradients of gamma and beta are stored: that of the statistics
+        where it is half precision."""
+        half = self.statistics.precision < FORMATS["float32"].precision
+        return self.statistics if half else self.steps
+
+    @property
     def moving(self) -> FloatFormat:
         """The format in which the running statistics move.
 

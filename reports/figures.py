@@ -27,7 +27,8 @@ class HeatCell:
     """How far one tensor of one target is from its bound.
 
     `worst` is the largest finite error/bound, None where there is none; `log` is its log10 as
-    text; `level` names the colour; `verdicts` counts the verdicts that have an error/bound.
+    text; `level` names the colour; `verdicts` counts the verdicts that have an error/bound. The
+    `undecided` ones are among these and in no other figure.
     """
 
     target: str
@@ -37,6 +38,7 @@ class HeatCell:
     not_a_number: int
     verdicts: int
     level: str
+    undecided: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,20 +68,18 @@ def heat_of(run: Run) -> tuple[HeatRow, ...]:
 
     A tensor that adapters may leave out has a row where one reports it, the last.
     """
-    errors: dict[tuple[str, str], list[float]] = {}
+    told: dict[tuple[str, str], list[VerdictRecord]] = {}
     for row in run.verdicts:
         if row.error_over_bound is not None:
-            errors.setdefault((row.tensor, row.target), []).append(row.error_over_bound)
-    names = dict.fromkeys([*run.header.tensors, *(tensor for tensor, _ in errors)])
+            told.setdefault((row.tensor, row.target), []).append(row)
+    names = dict.fromkeys([*run.header.tensors, *(tensor for tensor, _ in told)])
     for name in [name for name in LABELS if name in names]:
         del names[name]
-        if any(tensor == name for tensor, _ in errors):
+        if any(tensor == name for tensor, _ in told):
             names[name] = None
     targets = [target.target for target in run.targets]
     return tuple(
-        HeatRow(
-            name, tuple(_heat_cell(target, errors.get((name, target), [])) for target in targets)
-        )
+        HeatRow(name, tuple(_heat_cell(target, told.get((name, target), [])) for target in targets))
         for name in names
     )
 
@@ -100,7 +100,9 @@ def heat_level(error: float | None) -> str:
     return "above-4"
 
 
-def _heat_cell(target: str, errors: list[float]) -> HeatCell:
+def _heat_cell(target: str, rows: list[VerdictRecord]) -> HeatCell:
+    decided = [row for row in rows if row.verdict is not Verdict.UNDECIDED]
+    errors = [row.error_over_bound for row in decided if row.error_over_bound is not None]
     finite = [error for error in errors if math.isfinite(error)]
     worst = max(finite, default=None)
     return HeatCell(
@@ -109,6 +111,7 @@ def _heat_cell(target: str, errors: list[float]) -> HeatCell:
         log="" if worst is None else "exact" if worst == 0 else log_figure(worst),
         infinite=sum(map(math.isinf, errors)),
         not_a_number=sum(map(math.isnan, errors)),
-        verdicts=len(errors),
+        verdicts=len(rows),
         level=heat_level(max(errors, key=error_key, default=None)),
+        undecided=len(rows) - len(decided),
     )

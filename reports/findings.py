@@ -2,11 +2,12 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from records.file import Run
-from records.hypothesis import named
+from records.hypothesis import Choice, named
 from records.pieces import Known
 from records.schema import VerdictRecord
 from records.verdict import Verdict
@@ -24,22 +25,34 @@ TENSOR_GROUPS = {
     "running_mean": "running statistics",
     "running_var": "running statistics",
 }
-MISMATCH, MISMATCH_GLYPH = "mismatch", "◯"
-"""The kind of a finding that is no verdict: a measurement against a declaration."""
-
 _NUMBER = re.compile(r"0x[0-9a-f.p+-]+|\d+")
+
+
+class Beside(StrEnum):
+    """What a finding can be that is no verdict, with its glyph: a measurement against a
+    declaration, or digits lost as documented."""
+
+    glyph: str
+
+    def __new__(cls, word: str, glyph: str):
+        self = str.__new__(cls, word)
+        self._value_, self.glyph = word, glyph
+        return self
+
+    MISMATCH = "mismatch", "◯"
+    HAZARD = "documented hazard", "▲"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to explain or mend: a sentence, and the verdict lines behind it, worst first.
+    """One thing to explain, to mend or to know: a sentence, and the verdict lines behind it, worst
+    first.
 
-    `kind` is a verdict, or None for a mismatch; `field` names the convention of one and is "" for
-    every verdict. `quote` is the message of the worst verdict. `assumed` marks a mismatch with an
-    option that nobody declares.
+    `field` names the convention of a mismatch and is "" for everything else. `quote` is the message
+    of the worst verdict. `assumed` marks a mismatch with an option that nobody declares.
     """
 
-    kind: Verdict | None
+    kind: Verdict | Beside
     target: str
     sentence: str
     quote: str
@@ -54,21 +67,18 @@ class Finding:
 
     @property
     def error(self) -> float | None:
-        """The worst error over bound."""
-        return self.rows[0].error_over_bound if self.rows else None
-
-    @property
-    def word(self) -> str:
-        return self.kind or MISMATCH
-
-    @property
-    def glyph(self) -> str:
-        return self.kind.glyph if self.kind else MISMATCH_GLYPH
+        """The worst error over bound; of a hazard, that over the size of the values."""
+        if not self.rows:
+            return None
+        worst = self.rows[0]
+        return worst.relative_error if self.kind is Beside.HAZARD else worst.error_over_bound
 
     @property
     def label(self) -> str:
         """What it is called in the list of findings."""
-        return self.kind or f"measured ≠ {'assumed' if self.assumed else 'declared'}"
+        if self.kind is Beside.MISMATCH:
+            return f"measured ≠ {'assumed' if self.assumed else 'declared'}"
+        return self.kind
 
     @property
     def unreported(self) -> bool:
@@ -92,7 +102,7 @@ class Difference:
 
 
 def findings_of(run: Run, matrix: Matrix) -> tuple[Finding, ...]:
-    """Return what went wrong, grouped by target and cause, worst first.
+    """Return what went wrong, grouped by target and cause, worst first, and the documented hazards.
 
     What has no cause is grouped by tensor, or by its message where there is none.
     """
@@ -108,7 +118,7 @@ def findings_of(run: Run, matrix: Matrix) -> tuple[Finding, ...]:
         behind = [row for row in run.verdicts if (row.target, row.verdict) == (name, whole.ended)]
         sentence = whole.ended.of_target or f"This target was not judged: {whole.ended.meaning}."
         found.append(_make(whole.ended, name, sentence, whole.message, behind))
-    found += _mismatches(matrix)
+    found += [*_mismatches(matrix), *_hazards(run)]
     return tuple(sorted(found, key=_gravity, reverse=True))
 
 
@@ -128,15 +138,12 @@ def differences_of(run: Run, matrix: Matrix) -> tuple[Difference, ...]:
             for field, option in named_options
             if field in about
         ]
-        declared = (one for row in group for one in row.conventions)
-        fields = dict(differs_by)
-        sources = dict.fromkeys(one.source for one in declared if one.field in fields)
         differences.append(
             Difference(
                 target,
                 named(differs_by),
                 "; ".join(meanings),
-                tuple(filter(None, sources)),
+                tuple(_sources(group, differs_by)),
                 tuple(worst_first(group)),
             )
         )
@@ -215,7 +222,7 @@ def _mismatch(field: str, target: str, group: list[MeasuredView]) -> Finding:
     promise = f"{first.promise}, " if first.assumed else f"declared {first.declared} and "
     measured = f"measured {first.option}" if first.decided else "excluded by the probes"
     return Finding(
-        kind=None,
+        kind=Beside.MISMATCH,
         target=target,
         sentence=f"{field} is {promise}{measured}{where}{why}.",
         quote=cut(first.record.evidence, 300),
@@ -225,12 +232,50 @@ def _mismatch(field: str, target: str, group: list[MeasuredView]) -> Finding:
     )
 
 
+def _hazards(run: Run) -> list[Finding]:
+    """Return a finding for each documented convention that cost a target's tensors their digits."""
+    groups: dict[tuple[str, tuple[Choice, ...]], list[VerdictRecord]] = {}
+    for row in run.verdicts:
+        if row.hazard:
+            groups.setdefault((row.target, row.hazard), []).append(row)
+    return [_hazard(run, *key, group) for key, group in groups.items()]
+
+
+def _hazard(run: Run, target: str, choices: tuple[Choice, ...], group: list) -> Finding:
+    rows = sorted(group, key=lambda row: error_key(row.relative_error), reverse=True)
+    worst, tensors = rows[0], list(dict.fromkeys(row.tensor for row in rows))
+    known = run.header.conventions
+    meanings = [
+        f"{known[field].question} {known[field].options.get(str(option), option)}"
+        for field, option in choices
+        if field in known
+    ]
+    sentence = (
+        f"{listed(tensors)} {'is' if len(tensors) == 1 else 'are'} wrong by up to "
+        f"{figure(worst.relative_error)} × the size of the values in "
+        f"{count(len(cases_of(rows)), 'case')}, as {named(choices)} allows: "
+        f"{'; '.join([*meanings, *_sources(rows, choices)])}."
+    )
+    return _make(Beside.HAZARD, target, sentence, _quote(worst), rows)
+
+
+def _sources(rows: Iterable[VerdictRecord], choices: tuple[Choice, ...]) -> list[str]:
+    """Return who declares these conventions, each once."""
+    fields = dict(choices)
+    declared = (one for row in rows for one in row.conventions)
+    return list(filter(None, dict.fromkeys(one.source for one in declared if one.field in fields)))
+
+
 def _quote(row: VerdictRecord) -> str:
     """Return the message without the target and case in front, which the page shows anyway."""
     return row.message.removeprefix(f"{row.target} {row.case}: ")
 
 
 def _gravity(finding: Finding) -> tuple:
-    """Failing verdicts are graver than a mismatch, and that than all others."""
-    kind = (1, 0) if finding.kind is None else (2 * finding.kind.failing, finding.kind.gravity)
-    return kind, not finding.known, error_key(finding.error), len(finding.rows)
+    """Failing verdicts are graver than a mismatch, that than a hazard, and that than all others."""
+    kind = finding.kind
+    if isinstance(kind, Verdict):
+        rank = 3 * kind.failing, kind.gravity
+    else:
+        rank = (2 if kind is Beside.MISMATCH else 1), 0
+    return rank, not finding.known, error_key(finding.error), len(finding.rows)

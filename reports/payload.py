@@ -8,7 +8,7 @@ from records.file import FILE_NAME
 from records.schema import VerdictRecord
 from records.verdict import Verdict
 from reports.evidence import error_key, worst_first
-from reports.findings import MISMATCH, MISMATCH_GLYPH, known_text
+from reports.findings import Beside, known_text
 from reports.matrix import MatrixRow
 from reports.measured import MeasuredView
 from reports.summary import Summary
@@ -18,7 +18,7 @@ LARGEST = 11_000_000
 """Characters of JSON that the page carries at most; details of the plainest verdicts go first."""
 
 LONGEST_KEY = 120
-GLYPHS = {verdict.value: verdict.glyph for verdict in Verdict} | {MISMATCH: MISMATCH_GLYPH}
+GLYPHS = {word.value: word.glyph for word in (*Verdict, *Beside)}
 
 
 class Links:
@@ -110,6 +110,7 @@ def payload(summary: Summary, links: Links, largest: int = LARGEST) -> dict:
                 texts.place(formulas.get(row.tensor, "")),
                 position[id(row)],
                 details.get(id(row), 0),
+                figure(row.bound_over_scale),
             ]
             for row in rows
         ],
@@ -120,7 +121,7 @@ def payload(summary: Summary, links: Links, largest: int = LARGEST) -> dict:
         ],
         "findings": [
             {
-                "kind": item.word,
+                "kind": item.kind,
                 "target": index["target"].get(item.target, -1),
                 "sentence": item.sentence,
                 "rows": places(item.rows),

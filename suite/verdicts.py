@@ -1,6 +1,6 @@
 """From a target's answer to records: judge every tensor, and say it in the records' words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -8,10 +8,11 @@ from typing import Any
 from adapters.harness.observation import Observation
 from adapters.harness.registry import Target
 from diagnosis.consistency import TargetDiagnosis
-from diagnosis.judgement import Answered, Judgement, judge
+from diagnosis.judged import Judgement
+from diagnosis.judgement import Answered, judge
 from diagnosis.question import Question
 from records.codec import LARGEST
-from records.hypothesis import Hypothesis, Option
+from records.hypothesis import Choice, Hypothesis, Option
 from records.pieces import Broken, ConventionMeaning, Declared, WorstElement
 from records.schema import CaseRecord, ExplanationRecord, TargetRecord, VerdictRecord
 from records.verdict import Verdict
@@ -86,7 +87,11 @@ def verdict_records(
             verdict=one.verdict,
             error_over_bound=one.error_over_bound,
             max_ulp=one.max_ulp,
-            differs_by=tuple((field, option_of(option)) for field, option in one.differs_by),
+            bound_over_scale=one.bound_over_scale,
+            open_channels=one.open_channels,
+            differs_by=_choices(one.differs_by),
+            relative_error=one.relative_error,
+            hazard=_choices(one.hazard),
             message=one.message(f"{target.name} {case.id}"),
             conventions=declared,
             worst=WorstElement(**vars(one.worst)) if one.worst else None,
@@ -219,6 +224,10 @@ def option_of(declared: object) -> Option:
     if isinstance(declared, int) and (isinstance(declared, bool) or abs(declared) >= LARGEST):
         return str(declared)
     return declared if isinstance(declared, str | int | float) else str(declared)
+
+
+def _choices(pairs: Iterable[tuple[str, object]]) -> tuple[Choice, ...]:
+    return tuple((field, option_of(option)) for field, option in pairs)
 
 
 def _declared(conventions: Mapping[str, tuple[object, str]]) -> tuple[Declared, ...]:

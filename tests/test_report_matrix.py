@@ -7,6 +7,7 @@ import pytest
 from records.pieces import Known
 from records.schema import ASSUMED
 from records.verdict import Verdict
+from reports.findings import Beside
 from reports.matrix import majority_of
 from reports.summary import summarize
 from tests.gold import first, gold, varied
@@ -76,7 +77,7 @@ def test_measured_against_declared_is_a_mismatch():
     assert found.mismatch and found.source == "the word of its author"
     assert found.promise == "declared: raises"
     (finding,) = [one for one in summarize(run).findings if one.field == "empty_batch"]
-    assert (finding.kind, finding.label) == (None, "measured ≠ declared")
+    assert (finding.kind, finding.label) == (Beside.MISMATCH, "measured ≠ declared")
     assert finding.sentence == "empty_batch is declared raises and measured keeps in float32."
 
 

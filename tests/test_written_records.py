@@ -69,7 +69,9 @@ def verdict(lines, case, tensor):
 def test_a_verdict_that_conforms(lines):
     """Names, figures, the worst element with its hex values; nothing that goes without saying."""
     found = verdict(lines, f"{ODD}-float32", "y")
-    worst, error, ulp = (found.pop(name) for name in ("worst", "error_over_bound", "max_ulp"))
+    worst, error, ulp, width = (
+        found.pop(name) for name in ("worst", "error_over_bound", "max_ulp", "bound_over_scale")
+    )
     message = found.pop("message")
     assert found == {
         "kind": "verdict",
@@ -84,7 +86,7 @@ def test_a_verdict_that_conforms(lines):
         "verdict": "conforms",
         "conventions": [{"field": "running_variance", "option": "biased", "source": "its author"}],
     }
-    assert 0 < error <= 1 and 0 < ulp < 10
+    assert 0 < error <= 1 and 0 < ulp < 10 and 2**-24 < width < 2**-16
     values = ("observed", "expected", "canonical", "bound")
     assert worst.keys() == {"index", *values, *(f"{name}_hex" for name in values)}
     for name in values:

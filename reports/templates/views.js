@@ -1,6 +1,6 @@
 // The columns of one row of data().rows.
 const CASE = 0, TARGET = 1, TENSOR = 2, STEP = 3, VERDICT = 4, ERROR = 5, ULP = 6, USED = 7,
-  CHOICE = 8, FORMULA = 9, POSITION = 10, DETAIL = 11;
+  CHOICE = 8, FORMULA = 9, POSITION = 10, DETAIL = 11, WIDTH = 12;
 // Those of data().verdicts.
 const KEY = 0, NAME = 1, SOUND = 2, PLAIN = 3;
 
@@ -20,15 +20,17 @@ function differsBy(row) {
   return data().choices[row[CHOICE]].map(([field, option]) => `${field}=${option}`).join(", ");
 }
 
+const UNITS = "Error in units of the element's bound; bound in units of the size of the values, decided up to 0.5; ULP: units in the last place of the tensor's dtype.";
+
 /** A list of verdicts, in the order of the data: worst first. */
 function verdictTable(rows, caption) {
   const { verdicts, tensors, targets } = data();
   return table(
-    `${caption} Error in units of the element's bound; ULP: units in the last place of the tensor's dtype.`,
-    [["verdict"], ["case"], ["target"], ["step"], ["tensor"], ["error / bound", "number"], ["max ULP", "number"], ["convention"]],
+    `${caption} ${UNITS}`,
+    [["verdict"], ["case"], ["target"], ["step"], ["tensor"], ["error / bound", "number"], ["bound / size", "number"], ["max ULP", "number"], ["convention"]],
     rows.map((row) => () => [
       verdictMark(verdicts[row[VERDICT]][NAME]), caseLink(row), targets[row[TARGET]].name, row[STEP],
-      h("code", {}, tensors[row[TENSOR]][1] || "–"), row[ERROR], row[ULP], h("code", {}, differsBy(row) || "–"),
+      h("code", {}, tensors[row[TENSOR]][1] || "–"), row[ERROR], row[WIDTH], row[ULP], h("code", {}, differsBy(row) || "–"),
     ]), "wide");
 }
 
@@ -109,10 +111,10 @@ function reproduction(target, about) {
 
 function tensorTable(rows) {
   const { verdicts, tensors, texts } = data();
-  return table("Each tensor of each step. Error in units of the element's bound; ULP: units in the last place of the tensor's dtype.",
-    [["step"], ["tensor"], ["verdict"], ["error / bound", "number"], ["max ULP", "number"], ["explained by"], ["canonical formula", "formula"]],
+  return table(`Each tensor of each step. ${UNITS}`,
+    [["step"], ["tensor"], ["verdict"], ["error / bound", "number"], ["bound / size", "number"], ["max ULP", "number"], ["explained by"], ["canonical formula", "formula"]],
     rows.map((row) => () => [row[STEP], h("code", {}, tensors[row[TENSOR]][1] || "–"), verdictMark(verdicts[row[VERDICT]][NAME]),
-      row[ERROR], row[ULP], explainedBy(row), texts[row[FORMULA]] || "–"]));
+      row[ERROR], row[WIDTH], row[ULP], explainedBy(row), texts[row[FORMULA]] || "–"]));
 }
 
 /** The declared convention a verdict follows, or what would explain it in the fewest words. */
