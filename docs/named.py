@@ -16,7 +16,7 @@ from suite.smoke import request_of
 from test_cases.case import Case
 
 SHAPES = {2: (4, 3), 3: (4, 3, 2), 4: (2, 3, 2, 2), 5: (2, 3, 2, 1, 2)}
-DTYPES = ("float16", "float32", "float64")
+DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 CALLS = {
     f"rank {rank}, {dtype}": Case(

@@ -1,19 +1,21 @@
 """The arrays of a dump: what each is, and what can be wrong with one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from diagnosis.judgement import RUNNING
 from diagnosis.question import GRADIENTS
+from explain.narrow import BITS, blocks, holds
+from explain.stored import Stored
 
 REQUIRED = {
     "x": "the input of the layer",
-    "gamma": "the scale, shape (channels,); np.ones(channels) for a layer without one",
-    "beta": "the shift, shape (channels,); np.zeros(channels) for a layer without one",
     "y": "the output of the layer",
 }
 OPTIONAL = {
+    "gamma": "the scale, shape (channels,); ones for a layer without one",
+    "beta": "the shift, shape (channels,); zeros for a layer without one",
     "dy": "the gradient with respect to y that was fed to backward",
     "dx": "the gradient with respect to x",
     "dgamma": "the gradient with respect to gamma",
@@ -25,73 +27,74 @@ OPTIONAL = {
     "epsilon": "the number passed to the layer as its epsilon, if known",
     "momentum": "the number passed to the layer as its momentum, if known",
 }
-LIKE_X = ("y", "dy", "dx")
-SCALARS = ("epsilon", "momentum")
-DTYPES = ("float16", "float32", "float64")
+LIKE_X = ("x", "y", "dy", "dx")
+STATE = tuple(f"{name}_before" for name in RUNNING)
+CALLS = ("calls", "calls_before", "calls_after")
+NUMBERS = ("epsilon", "momentum")
+SCALARS = (*NUMBERS, *CALLS)
+DTYPES = ("float16", "bfloat16", "float32", "float64")
 NEEDS = (
     *((name, "dy") for name in GRADIENTS),
     *((f"{name}_after", f"{name}_before") for name in RUNNING),
+    ("dgamma", "gamma"),
 )
 
 
-def unfit(name: str, array: np.ndarray) -> list[str]:
-    """Say what is wrong with one array taken alone."""
+def kind_of(name: str, stored: Stored) -> str:
+    """Return the dtype of an array's numbers; 16 bits without a format are those of bfloat16."""
+    return "bfloat16" if name not in SCALARS and stored.dtype in BITS else stored.dtype
+
+
+def unfit(name: str, stored: Stored) -> list[str]:
+    """Say what is wrong with the form of one array taken alone."""
+    kind = kind_of(name, stored)
     if name in SCALARS:
-        if array.size != 1 or array.dtype.kind not in "fiu":
-            return [f"{name} should be one number, but it is {array.dtype.name} {array.shape}"]
-        if not np.isfinite(array).all() or array.item() < 0:
-            return [f"{name} is {array.item()}, should be a number from 0 on"]
-        return []
-    if array.dtype.name not in DTYPES:
-        hint = "; bfloat16 kept as uint16 is not understood" if array.dtype.name == "uint16" else ""
-        return [f"{name} has the dtype {array.dtype.name}, should be one of {listed(DTYPES)}{hint}"]
-    wrong = ~np.isfinite(array)
-    if wrong.any():
-        first = tuple(map(int, np.argwhere(wrong)[0]))
-        return [f"{name}[{listed(first)}] is {array[first]}: {int(wrong.sum())} not finite in all"]
+        if stored.size != 1 or not kind.startswith(("float", "int", "uint")):
+            return [f"{name} should be one number, but it is {kind} {stored.shape}"]
+    elif kind not in DTYPES:
+        return [f"{name} has the dtype {kind}, should be one of {listed(DTYPES)}"]
     return []
 
 
-def misshapen(arrays: Mapping[str, np.ndarray]) -> list[str]:
-    """Say where the shapes of a dump's arrays do not fit together."""
-    x, gamma = arrays["x"], arrays["gamma"]
-    if x.ndim < 2:
-        return [f"x has the shape {x.shape}, should have a sample axis and a channel axis"]
-    if gamma.ndim != 1:
-        return [f"gamma has the shape {gamma.shape}, should have the shape (channels,)"]
-    lines = []
-    for name, array in arrays.items():
-        if name in SCALARS or name == "x":
-            continue
-        should = x.shape if name in LIKE_X else gamma.shape
-        if array.shape != should:
-            like = "x" if name in LIKE_X else "gamma"
-            lines.append(
-                f"{name} has the shape {array.shape}, should have that of {like}, {should}"
-            )
-    return lines
+def unfit_numbers(name: str, array: np.ndarray) -> list[str]:
+    """Say what is wrong with the numbers of one array."""
+    if name in SCALARS:
+        if not np.isfinite(array).all() or array.item() < 0:
+            return [f"{name} is {array.item()}, should be a number from 0 on"]
+        return []
+    if all(np.isfinite(block).all() for block in blocks(array)):
+        return []
+    wrong = ~np.isfinite(array)
+    first = tuple(map(int, np.argwhere(wrong)[0]))
+    return [f"{name}[{listed(first)}] is {array[first]}: {int(wrong.sum())} not finite in all"]
 
 
-def wrong_dtypes(arrays: Mapping[str, np.ndarray]) -> list[str]:
+def wrong_dtypes(arrays: Mapping[str, np.ndarray], kinds: Mapping[str, str]) -> list[str]:
     """Say where an array cannot be what the layer computed with."""
-    own = arrays["x"].dtype
+    own = kinds["x"]
     lines = [
-        f"{name} is {arrays[name].dtype.name} but x is {own.name}: "
-        "save both as the layer got and gave them"
+        f"{name} is {kinds[name]} but x is {own}: save both as the layer got and gave them"
         for name in LIKE_X
-        if name in arrays and arrays[name].dtype != own
+        if name in arrays and kinds[name] != own
     ]
-    widest = np.promote_types(own, np.float32)
-    for name in ("gamma", "beta", "running_mean_before", "running_var_before"):
+    widest = np.promote_types(arrays["x"].dtype, np.float32)
+    for name in ("gamma", "beta", *STATE):
         with np.errstate(over="ignore"):
             if name in arrays and np.any(arrays[name].astype(widest) != arrays[name]):
                 lines.append(
-                    f"{name} holds {arrays[name].dtype.name} numbers that {widest.name} rounds: "
-                    f"save it as the {own.name} layer held it"
+                    f"{name} holds {kinds[name]} numbers that {widest.name} rounds: "
+                    f"save it as the {own} layer held it"
                 )
     if np.any(arrays.get("running_var_before", np.zeros(1)) < 0):
         lines.append("running_var_before holds a negative number")
     return lines
+
+
+def not_of_dtype(arrays: Mapping[str, np.ndarray], dtype: str) -> Iterator[str]:
+    """Say which arrays hold numbers that the dtype a layer is said to have has not."""
+    for name in LIKE_X:
+        if name in arrays and not holds(arrays[name], dtype):
+            yield f"{name} holds numbers that {dtype} has not: --dtype {dtype} cannot be right"
 
 
 def listed(items: Sequence) -> str:

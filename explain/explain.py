@@ -7,10 +7,11 @@ import numpy as np
 
 from diagnosis.combinations import Combinations, Fit, fit_of, looser_bounds, same_numbers
 from diagnosis.hypotheses import numbered
-from diagnosis.judgement import RUNNING, error_over_bound
+from diagnosis.judgement import error_over_bound
 from diagnosis.question import Question, partial_answer
 from diagnosis.search import diagnose
 from explain.findings import Finding, findings_of
+from explain.hints import hints_of
 from explain.named_conventions import SEEN, Match, documented_bounds, followed
 from explain.reading import Dump
 from records.hypothesis import Hypothesis, described
@@ -117,7 +118,7 @@ def _diagnosed(dump: Dump, searched: Combinations) -> Explained:
         findings=tuple(_misfits(dump, near, question.usual[0].tensors)),
         hypotheses=tuple(found or alone),
         alone=tuple(near.missed if alone else ()),
-        hint=_hint(dump),
+        hint="; ".join(hints_of(dump, near)),
     )
 
 
@@ -147,22 +148,3 @@ def _diagnosis_of_missed(question: Question, missed: Sequence[str]) -> list[Hypo
         return []
     alone = partial_answer({name: answer[name] for name in dict.fromkeys(("y", *missed))})
     return diagnose(replace(question, answered=alone))
-
-
-def _hint(dump: Dump) -> str:
-    """Say whether the dump would be explained as a call in the other mode, or on another axis."""
-    shape, channels = dump.step.x.shape, len(dump.gamma)
-    axes = [axis for axis in range(1, len(shape)) if shape[axis] == channels]
-    others = [
-        (dump.read_as(channel_axis=axis), f"--channel-axis {axis}")
-        for axis in axes
-        if axis != dump.channel_axis
-    ]
-    training = bool(dump.step.training)
-    if not training or all(getattr(dump.layer, name) is not None for name in RUNNING):
-        option = "--inference" if training else "--training"
-        others.append((dump.read_as(training=not training), option))
-    for other, option in others:
-        if Combinations(other.question, other.question.declared).fits:
-            return f"with {option} the same arrays are explained"
-    return ""

@@ -1,12 +1,11 @@
-"""Dumps: the arrays of one BatchNorm call, read from an npz file that nobody has to trust.
+"""From a file to a dump: the names understood, the shapes made one, and everything checked.
 
-Nothing is unpickled, and only the arrays with a known name are read at all.
+Nothing is unpickled here, only the arrays with a known name are read at all, and what their headers
+say is checked before any of them takes memory.
 """
 
-import zipfile
-import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,179 +13,160 @@ import numpy as np
 from diagnosis.judgement import RUNNING
 from diagnosis.question import GRADIENTS, Question, partial_answer
 from explain.checks import (
+    LIKE_X,
     NEEDS,
     OPTIONAL,
     REQUIRED,
     SCALARS,
+    kind_of,
     listed,
-    misshapen,
+    not_of_dtype,
     unfit,
+    unfit_numbers,
     wrong_dtypes,
 )
+from explain.dump import Dump
+from explain.files import stored_in
+from explain.mode import recognised
+from explain.names import Named, lacking, meanings
+from explain.narrow import holds, widened
+from explain.shapes import as_vector, misshapen
+from explain.shapes import channel_axis as axis_for
+from explain.stored import IN_MEMORY, DumpError, Stored, bytes_in_words, shown
 from reference.conventions import CANONICAL
-from reference.layer import Layer, Step, axis_of
+from reference.layer import Layer, Step
 
-UNREADABLE = (
-    *(OSError, ValueError, EOFError, KeyError, MemoryError, OverflowError, SyntaxError),
-    *(NotImplementedError, RuntimeError, TypeError, zipfile.BadZipFile, zlib.error),
-)
+__all__ = ["Dump", "DumpError", "read_dump"]
 
 
-class DumpError(ValueError):
-    """A file that cannot be explained; `lines` say why, one problem each."""
+def read_dump(
+    path: str | Path,
+    *,
+    training: bool | None = None,
+    channel_axis: int | None = None,
+    dtype: str | None = None,
+) -> Dump:
+    """Read and check one file. Raises DumpError, a line for every problem.
 
-    def __init__(self, *lines: str):
-        super().__init__("; ".join(lines))
-        self.lines = lines
-
-
-@dataclass(frozen=True)
-class Dump:
-    """One call of a layer, read from a file, as a question whose numbers are not known.
-
-    The layer has the epsilon that the file gives, and as its `raw_momentum` the number passed to
-    the layer, whatever the layer means by it; `ignored` are names in the file that mean nothing.
+    `training` is the mode of the call, None for a training call unless the arrays are those of an
+    evaluated or frozen layer. `dtype` is the layer's, where the file holds its numbers in a wider
+    one.
     """
-
-    name: str
-    question: Question
-    ignored: tuple[str, ...] = ()
-
-    @property
-    def layer(self) -> Layer:
-        return self.question.layer
-
-    @property
-    def step(self) -> Step:
-        return self.question.steps[0]
-
-    @property
-    def answer(self) -> Mapping[str, np.ndarray]:
-        """The tensors that came out, by the names of `reference.expected.TENSORS`."""
-        return self.question.answered.steps[0]
-
-    @property
-    def gamma(self) -> np.ndarray:
-        return np.asarray(self.layer.gamma)
-
-    @property
-    def channel_axis(self) -> int:
-        return axis_of(self.layer, self.question.declared)
-
-    @property
-    def count(self) -> int:
-        """The number of values per channel."""
-        return self.step.x.size // self.step.x.shape[self.channel_axis]
-
-    def read_as(self, *, training: bool | None = None, channel_axis: int | None = None) -> "Dump":
-        """Return the same arrays as a call in another mode, or with the channels elsewhere."""
-        mode = self.step.training if training is None else training
-        axis = self.channel_axis if channel_axis is None else channel_axis
-        question = replace(
-            self.question,
-            layer=replace(self.layer, channel_axis=axis),
-            steps=[replace(self.step, training=mode)],
-        )
-        return replace(self, question=question)
+    stored = stored_in(Path(path))
+    named = meanings(list(stored))
+    held = {own: stored[name] for own, name in named.meant.items()}
+    _refuse([one.broken for one in held.values() if one.broken])
+    _refuse(_absent(held, named, list(stored), training))
+    _refuse([line for name, one in held.items() for line in unfit(name, one)])
+    _refuse(misshapen(held))
+    axis = axis_for(held, channel_axis)
+    _refuse(_too_large(held))
+    kinds = {name: kind_of(name, one) for name, one in held.items()}
+    arrays = {name: _loaded(one, kinds[name]) for name, one in held.items()}
+    _refuse([line for name, array in arrays.items() for line in unfit_numbers(name, array)])
+    _refuse(wrong_dtypes(arrays, kinds) + list(not_of_dtype(arrays, dtype) if dtype else ()))
+    if dtype:
+        kinds |= {name: dtype for name, array in arrays.items() if holds(array, dtype)}
+    channels = held["x"].shape[axis]
+    arrays = {
+        name: array if name in (*LIKE_X, *SCALARS) else as_vector(array, channels)
+        for name, array in arrays.items()
+    }
+    dump = _dump(Path(path).name, arrays, kinds, axis, dtype or kinds["x"])
+    dump = replace(dump, ignored=tuple(map(shown, named.ignored)), notes=tuple(_notes(named)))
+    return recognised(dump, arrays, training)
 
 
-def read_dump(path: str | Path, *, training: bool = True, channel_axis: int | None = None) -> Dump:
-    """Read and check one npz file. Raises DumpError, a line for every problem."""
-    arrays, ignored = _read(path)
-    complaints = [f"{name} is missing: {REQUIRED[name]}" for name in REQUIRED if name not in arrays]
-    for name, needed in NEEDS:
-        if name in arrays and needed not in arrays:
-            complaints.append(f"{name} tells nothing without {needed}: {OPTIONAL[needed]}")
-    if not training:
-        complaints += [
+def _refuse(lines: list[str]) -> None:
+    if lines:
+        raise DumpError(*lines)
+
+
+def _absent(held, named: Named, names: list[str], training: bool | None) -> list[str]:
+    """Say which arrays a file lacks, and which of its names may be several."""
+    names = list(map(shown, names))
+    lines = list(named.ambiguous)
+    for name in REQUIRED:
+        if name not in held and not any(line.startswith(f"{name} may be") for line in lines):
+            lines.append(f"{name} is missing: {REQUIRED[name]}{lacking(name, names)}")
+    lines += [
+        f"{name} tells nothing without {needed}: {OPTIONAL[needed]}"
+        for name, needed in NEEDS
+        if name in held and needed not in held
+    ]
+    if training is False:
+        lines += [
             f"{name}_before is missing: inference normalises by the running statistics"
             for name in RUNNING
-            if f"{name}_before" not in arrays
+            if f"{name}_before" not in held and name not in held
         ]
-    complaints += [line for name, array in arrays.items() for line in unfit(name, array)]
-    if not complaints:
-        complaints = misshapen(arrays) or wrong_dtypes(arrays)
-    if complaints:
-        raise DumpError(*complaints)
-    if arrays["x"].size == 0:
-        raise DumpError(f"x is empty, its shape is {arrays['x'].shape}: there is nothing to tell")
-    axis = _channel_axis(arrays["x"].shape, len(arrays["gamma"]), channel_axis)
-    answer = {name: arrays[name] for name in ("y", *GRADIENTS) if name in arrays}
-    answer |= {name: arrays[f"{name}_after"] for name in RUNNING if f"{name}_after" in arrays}
-    numbers = {name: float(arrays[name].item()) for name in SCALARS if name in arrays}
+    return lines
+
+
+def _too_large(held: Mapping[str, Stored]) -> list[str]:
+    """Say what would take too much memory: it cannot be mapped, or becomes wider."""
+    needed = 0
+    for name, one in held.items():
+        wide = kind_of(name, one) == "bfloat16"
+        own = 2 if wide else np.dtype(one.dtype).itemsize
+        needed += one.size * ((0 if one.mapped else own) + (4 if wide else 0))
+    if needed <= IN_MEMORY:
+        return []
+    return [
+        f"needs {bytes_in_words(needed)} of memory, at most {bytes_in_words(IN_MEMORY)} are taken: "
+        "write float16, float32 or float64 arrays with np.savez, not compressed, which are mapped"
+    ]
+
+
+def _loaded(one: Stored, kind: str) -> np.ndarray:
+    return widened(one.load()) if kind == "bfloat16" else one.load()
+
+
+def _dump(name: str, arrays: Mapping[str, np.ndarray], kinds, axis: int, dtype: str) -> Dump:
+    x = arrays["x"]
+    channels = x.shape[axis]
+    answer = {one: arrays[one] for one in ("y", *GRADIENTS) if one in arrays}
+    answer |= {one: arrays[f"{one}_after"] for one in RUNNING if f"{one}_after" in arrays}
+    numbers = {one: float(arrays[one].item()) for one in SCALARS if one in arrays}
     layer = Layer(
-        dtype=arrays["x"].dtype.name,
+        dtype=dtype,
         channel_axis=axis,
         epsilon=numbers.get("epsilon"),
         momentum=None,
         raw_momentum=numbers.get("momentum"),
-        gamma=arrays["gamma"],
-        beta=arrays["beta"],
+        gamma=arrays.get("gamma", np.ones(channels, x.dtype)),
+        beta=arrays.get("beta", np.zeros(channels, x.dtype)),
         running_mean=arrays.get("running_mean_before"),
         running_var=arrays.get("running_var_before"),
     )
+    kept = {kinds[one] for one in ("running_mean_after", "running_var_after") if one in kinds}
+    kept_gradients = {kinds[one] for one in GRADIENTS[1:] if one in kinds}
     question = Question(
         layer=layer,
-        steps=[Step(arrays["x"], arrays.get("dy"), training)],
+        steps=[Step(x, arrays.get("dy"), True)],
         answered=partial_answer(answer),
-        declared=CANONICAL.but(statistics_dtype=_statistics_dtype(layer.dtype, answer)),
+        declared=CANONICAL.but(statistics_dtype=_statistics_dtype(dtype, kept, kept_gradients)),
     )
-    return Dump(Path(path).name, question, tuple(ignored))
+    counted = None
+    if {"calls_before", "calls_after"} <= numbers.keys():
+        counted = int(numbers["calls_after"] - numbers["calls_before"])
+    return Dump(name, question, counted=counted)
 
 
-def _statistics_dtype(dtype: str, answer: Mapping[str, np.ndarray]) -> str:
+def _statistics_dtype(dtype: str, kept: set[str], gradients: set[str]) -> str:
     """Return the option of the convention `statistics_dtype` that the stored vectors show."""
-    kept = {answer[name].dtype.name for name in RUNNING if name in answer}
     if dtype == "float64":
         return "always_float32" if "float32" in kept else "widened"
-    kept |= {answer[name].dtype.name for name in GRADIENTS[1:] if name in answer}
-    return "input_dtype" if "float16" in kept else "widened"
+    return "input_dtype" if (kept | gradients) & {"float16", "bfloat16"} else "widened"
 
 
-def _read(path) -> tuple[dict[str, np.ndarray], list[str]]:
-    try:
-        stored = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise DumpError("there is no such file") from None
-    except OSError as error:
-        raise DumpError(f"cannot be read: {error.strerror or error}") from None
-    except UNREADABLE:
-        raise DumpError("is no npz file: write one with np.savez") from None
-    if not isinstance(stored, np.lib.npyio.NpzFile):
-        raise DumpError("holds one array without a name: write an npz file with np.savez")
-    arrays, ignored = {}, []
-    with stored:
-        for name in stored.files:
-            if name not in REQUIRED | OPTIONAL:
-                ignored.append(name)
-                continue
-            try:
-                arrays[name] = stored[name]
-            except UNREADABLE as error:
-                pickled = "allow_pickle" in str(error)
-                reason = "a pickled object, which is not loaded" if pickled else "damaged"
-                raise DumpError(f"{name} is {reason}: save arrays of plain floats") from None
-            if not isinstance(arrays[name], np.ndarray):
-                raise DumpError(f"{name} is no NumPy array: write the file with np.savez")
-    return arrays, ignored
-
-
-def _channel_axis(shape: tuple[int, ...], channels: int, asked: int | None) -> int:
-    fitting = [axis for axis in range(1, len(shape)) if shape[axis] == channels]
-    if asked is not None:
-        axis = asked % len(shape) if -len(shape) <= asked < len(shape) else None
-        if axis in fitting:
-            return axis
-        where = f"; axis {listed(fitting)} has" if fitting else ""
-        raise DumpError(
-            f"gamma has {channels} channels, which axis {asked} of x {shape} has not{where}"
-        )
-    if not fitting:
-        raise DumpError(f"gamma has {channels} channels, but no axis of x {shape} after the first")
-    if len(fitting) > 1:
-        axes = " and ".join(map(str, fitting))
-        raise DumpError(
-            f"gamma has {channels} channels, and so have the axes {axes} of x {shape}: "
-            f"say which with --channel-axis"
-        )
-    return fitting[0]
+def _notes(named: Named) -> Iterator[str]:
+    """Say what was understood of the names without being said by them."""
+    read = [f"{own} from {shown(name)}" for own, name in named.translated.items()]
+    if read:
+        yield f"read {listed(read)}"
+    absent = [name for name in ("gamma", "beta") if name not in named.meant]
+    if absent:
+        numbers = {"gamma": "1", "beta": "0"}
+        values = " and ".join(numbers[name] for name in absent)
+        yield f"the file has no {' and no '.join(absent)}, taken as {values}"

@@ -24,6 +24,7 @@ def text_of(one: Explained, label: str = "") -> str:
     ]
     if dump.ignored:
         lines.append(f"ignored, since explain knows no such name: {', '.join(dump.ignored)}")
+    lines += [f"note: {note}" for note in dump.notes]
     rows = [HEADER, *(_row(finding) for finding in one.findings)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
@@ -183,6 +184,7 @@ def _call(dump: Dump) -> dict:
         "values_per_channel": dump.count,
         "mode": "training" if dump.step.training else "inference",
         "ignored": list(dump.ignored),
+        "notes": list(dump.notes),
     }
 
 

@@ -10,6 +10,7 @@ from diagnosis.judgement import RUNNING
 from diagnosis.question import GRADIENTS, Question, asked
 from diagnosis.structure import structure_of
 from explain.reading import Dump
+from reference.float_formats import FORMATS
 
 
 def untold(dump: Dump, fit: Fit, name: str) -> str:
@@ -72,7 +73,7 @@ def reason(name: str, dump: Dump, option: str = "", alternatives: Sequence[str] 
             "biased",
             "unbiased",
         }:
-            rounding = float(np.finfo(dump.step.x.dtype).eps) * np.sqrt(dump.count)
+            rounding = 2 * FORMATS[dump.layer.dtype].unit_roundoff * np.sqrt(dump.count)
             if name == "running_variance" and rounding < 0.01 / (dump.count - 1):
                 return f"the batch's variance is lost beside the running one in {dump.layer.dtype}"
             return f"n = {dump.count} is too large to tell n from n - 1 in {dump.layer.dtype}"

@@ -28,12 +28,18 @@ def without(*names):
 @pytest.mark.parametrize(
     ("arrays", "lines"),
     [
-        (without("gamma", "y"), ["gamma is missing: ", "y is missing: the output"]),
+        (without("x", "y"), ["x is missing: the input", "y is missing: the output"]),
+        (without("gamma"), ["dgamma tells nothing without gamma: the scale"]),
         (without("dy"), [f"{name} tells nothing without dy" for name in ("dx", "dgamma", "dbeta")]),
         (without("running_var_before"), ["running_var_after tells nothing without running_var_b"]),
         (UNIT | {"y": UNIT["y"][:2]}, ["y has the shape (2, 3, 5), should have that of x"]),
         (UNIT | {"beta": UNIT["beta"][:2]}, ["beta has the shape (2,), should have that of gamma"]),
-        (UNIT | {"gamma": UNIT["gamma"][None]}, ["gamma has the shape (1, 3), should have the"]),
+        (UNIT | {"gamma": np.eye(3, dtype="f4")}, ["gamma has the shape (3, 3), should have the"]),
+        (UNIT | {"dgamma": np.ones(1, "f4")}, ["dgamma has the shape (1,), should have that of"]),
+        (
+            {name: UNIT[name] for name in ("x", "y")},
+            ["nothing in the file has the shape (channels,), and x (4, 3, 5) may have its"],
+        ),
         (UNIT | {"x": UNIT["x"].ravel()}, ["x has the shape (60,), should have a sample axis"]),
         (GOOD, ["gamma has 3 channels, and so have the axes 1 and 2 of x (4, 3, 3): say which wi"]),
         (
@@ -52,7 +58,8 @@ def without(*names):
             ["dbeta[1] is inf: 1 not finite in all"],
         ),
         (UNIT | {"x": UNIT["x"].astype(int)}, ["x has the dtype int64, should be one of float16"]),
-        (UNIT | {"x": UNIT["x"].astype("u2")}, ["bfloat16 kept as uint16 is not understood"]),
+        (UNIT | {"x": np.zeros((4, 3, 5), "u2")}, ["is float32 but x is bfloat16: save bo"] * 3),
+        (UNIT | {"x": UNIT["x"].astype("V1")}, ["x has the dtype void8, should be one of float16"]),
         (UNIT | {"y": UNIT["y"].astype("f8")}, ["y is float64 but x is float32: save both as"]),
         (
             UNIT | {"gamma": UNIT["gamma"] + np.float64(1e-12)},

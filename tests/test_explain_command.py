@@ -57,7 +57,7 @@ def test_json_is_for_machines(saved):
     for dump in document["dumps"]:
         assert set(dump) == {
             *("file", "explained", "dtype", "shape", "channel_axis", "values_per_channel", "mode"),
-            *("ignored", "epsilon", "weight_of_batch", "conventions", "error_over_bound"),
+            *("ignored", "notes", "epsilon", "weight_of_batch", "conventions", "error_over_bound"),
             *("findings", "follows", "diagnosis", "hint"),
         }
         assert set(dump["epsilon"]) == {"value", "low", "high", "usual"}

@@ -35,9 +35,10 @@ import argparse
 import sys
 
 from conformance.grammar import NO, WRONG, YES, Failure, add_json, print_json
-from explain.checks import OPTIONAL, REQUIRED
+from explain.checks import DTYPES, OPTIONAL, REQUIRED, listed
 from explain.comparison import compare
 from explain.explain import explain
+from explain.narrow import NARROW
 from explain.reading import Dump, DumpError, read_dump
 from explain.text import comparison_text, document_of, text_of
 
@@ -46,24 +47,33 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     arrays = [f"  {name:<20} {text}" for name, text in REQUIRED.items()]
     arrays += [f"  {name:<20} {text} (optional)" for name, text in OPTIONAL.items()]
     parser.epilog = "\n".join(
-        ["arrays of the file, float16, float32 or float64:", *arrays, "", str(parser.epilog)]
+        [f"arrays of the file, {listed(DTYPES)}:", *arrays, "", str(parser.epilog)]
     )
     parser.add_argument("files", nargs="+", metavar="FILE.npz", help="one dump, or two")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument(
         "--training",
         action="store_true",
-        default=True,
-        help="the layer was called in training mode (the default)",
+        default=None,
+        help="the layer was called in training mode (the default, unless the arrays are those of "
+        "an evaluated or frozen layer)",
     )
     mode.add_argument(
-        "--inference", action="store_true", help="the layer normalised by its running statistics"
+        "--inference",
+        dest="training",
+        action="store_false",
+        help="the layer normalised by its running statistics",
     )
     parser.add_argument(
         "--channel-axis",
         type=int,
         metavar="N",
         help="the axis of x that holds the channels; found by gamma's length where one axis fits",
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=NARROW,
+        help="the layer's dtype, where the file holds its numbers in a wider one",
     )
     add_json(parser)
 
@@ -92,7 +102,12 @@ def _read(options: argparse.Namespace) -> list[Dump]:
     for path in options.files:
         try:
             dumps.append(
-                read_dump(path, training=not options.inference, channel_axis=options.channel_axis)
+                read_dump(
+                    path,
+                    training=options.training,
+                    channel_axis=options.channel_axis,
+                    dtype=options.dtype,
+                )
             )
         except DumpError as error:
             for line in error.lines:

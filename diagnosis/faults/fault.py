@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from diagnosis.question import RUNNING, Question
+from diagnosis.judgement import RUNNING
+from diagnosis.question import Question
 from reference.expected import Expected, StepExpectation
 from reference.float_formats import FORMATS
 from reference.layer import Layer, axis_of, state_of

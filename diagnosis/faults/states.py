@@ -6,7 +6,8 @@ import numpy as np
 
 from diagnosis.faults.fault import changed, moved, peculiar, state_before
 from diagnosis.faults.gradients import mean_of
-from diagnosis.question import GRADIENTS, RUNNING
+from diagnosis.judgement import RUNNING
+from diagnosis.question import GRADIENTS
 from reference.expected import Expected, expect
 from reference.float_formats import wider_dtype
 from reference.layer import axis_of, epsilon_of, trains, weight_of_batch
