@@ -1,13 +1,13 @@
 """Implementations on machines of other kinds: which verdicts are not those of the usual run."""
 
-import datetime
 import math
+import platform
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from records.file import Run
 from records.hypothesis import UNDETERMINED
-from records.pieces import Kernels, Machine
+from records.pieces import Kernels
 from reports.text import count, option_name
 
 ABSENT = "no answer"
@@ -35,8 +35,9 @@ class Compared:
 
     Of its verdicts and measurements `compared` were held against each other. `moved` counts the
     error figures that are not bit for bit the usual ones: where it is 0, the setting did nothing
-    that is seen. `farthest` is the largest such move, in bounds. `instructions` are what the
-    framework says that it computes with, "" where it says nothing.
+    that is seen. `farthest` is the largest move of a figure that is within its bound in both, in
+    bounds. `instructions` are what the framework says that it computes with, "" where it says
+    nothing.
     """
 
     setting: str
@@ -53,11 +54,14 @@ class Machines:
     """What a run of all settings found; `docs/machines.json` is one.
 
     `settings` say in words what each one sets, `left_out` why one was not run, and `stale` has a
-    line for each documented reason that applies to nothing. `versions` are by target.
+    line for each documented reason that applies to nothing. `versions` are by target. `python` and
+    `numpy` are the host's.
     """
 
     date: str
-    machine: Machine
+    system: str
+    python: str
+    numpy: str
     cpu: str
     instructions: tuple[str, ...]
     cores: int
@@ -78,8 +82,10 @@ def machines_of(usual: Run, settings: dict[str, str]) -> Machines:
     kernels = next((one.kernels for one in usual.targets if one.kernels), None)
     kernels = kernels or Kernels(cpu=usual.header.machine.cpu, cores=0, threads=0)
     return Machines(
-        date=datetime.date.today().isoformat(),
-        machine=usual.header.machine,
+        date=usual.header.started[:10],
+        system=f"{platform.system()} {platform.machine()}",  # and nothing of the kernel
+        python=usual.header.machine.python,
+        numpy=usual.header.machine.numpy,
         cpu=kernels.cpu,
         instructions=kernels.instructions,
         cores=kernels.cores,
@@ -104,7 +110,7 @@ def compare(setting: str, usual: Run, here: Run) -> tuple[Compared, ...]:
                 target=target.target,
                 compared=len(was | now),
                 moved=len(moves),
-                farthest=max((one for one in moves if math.isfinite(one)), default=0.0),
+                farthest=max(filter(math.isfinite, moves), default=0.0),
                 instructions=target.kernels.instructions_reported if target.kernels else "",
                 differences=tuple(_differences(was, now)),
             )
@@ -137,11 +143,14 @@ def _told(run: Run) -> dict[str, Told]:
 
 
 def _moves(was: Told, now: Told) -> Iterator[float]:
-    """Yield by how much each error figure moved; not a number where one has none."""
+    """Yield by how much each error figure moved; not a number where one is outside its bound."""
     for place in was.keys() & now.keys():
         before, after = was[place][1], now[place][1]
         if before != after:
-            yield math.nan if before is None or after is None else abs(after - before)
+            if before is None or after is None or max(before, after) > 1:
+                yield math.nan
+            else:
+                yield abs(after - before)
 
 
 def _differences(was: Told, now: Told) -> Iterator[Difference]:
@@ -180,7 +189,7 @@ def differences_of(rows: Iterable[Compared]) -> list[str]:
 
 def summary_of(row: Compared) -> str:
     """Return one comparison in words."""
-    moved = f"{count(row.moved, 'error figure')} moved, by {row.farthest:.2g} bounds at most"
+    moved = f"{count(row.moved, 'error figure')} moved, by {row.farthest:.2g} of a bound at most"
     return (
         f"{row.target}: {count(len(row.differences), 'verdict')} of {row.compared:,} "
         f"{'differs' if len(row.differences) == 1 else 'differ'}; "
@@ -193,4 +202,5 @@ def _cell(row: Compared | None) -> str:
         return ""
     unlike = len(row.differences)
     verdicts = f"**{unlike} of {row.compared:,} differ**" if unlike else f"{row.compared:,} same"
-    return f"{verdicts}; {row.moved:,} moved" + (f" ≤ {row.farthest:.2g}" if row.moved else "")
+    moved = f"{row.moved:,} moved" + (f" ≤ {row.farthest:.2g}" if row.moved else "")
+    return "; ".join(filter(None, [verdicts, moved, row.instructions]))

@@ -8,14 +8,20 @@ import pytest
 
 from adapters.harness import machine
 from adapters.harness.header import Implementation
+from conformance.command_line import parser_of
+from conformance.commands import machines as command
 from records.codec import decode
 from records.file import FILE_NAME, read_run
+from records.pieces import Kernels
+from records.schema import TargetRecord
 from reports.machines import Machines
+from reports.targets import column_of
 from suite import machines as played
 from suite.machines import SETTINGS, USUAL, Setting
 from suite.reasons import Reason, read_reasons, stale, with_reasons
 from tests.faults.miniature import FAULT
 from tests.front_door import ROOT, conformance, python
+from tests.gold import gold
 
 SPLITTING = ROOT / "tests" / "faults" / "adapters" / "splitting.py"
 CASE = "a-mean-of-1000-standard-deviations-float32"
@@ -41,7 +47,7 @@ def test_threads_that_add_up_alike_are_judged_alike(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     rows = {row.setting: row for row in found.rows}
     assert [name for name, row in rows.items() if row.moved] == ["threads-3"]
-    assert all(row.compared == 24 and not row.differences for row in rows.values())
+    assert all(row.compared == 20 and not row.differences for row in rows.values())
     assert "threads-3: splitting …" in done.stdout
     assert "the same verdicts under every setting" in done.stdout
     kernels = {one: read_run(tmp_path / one).targets[0].kernels for one in ("usual", *rows)}
@@ -56,11 +62,11 @@ def test_threads_that_add_up_alike_are_judged_alike(tmp_path):
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory):
-    """What was said of the layer with the fault, its table, and the targets of its usual run."""
+    """What was said of the layer with the fault, its table, and its usual run."""
     folder = tmp_path_factory.mktemp("faulty")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FAULT, "leave_the_rest")
-        return *ran(folder, "again", "threads-3"), read_run(folder / "usual").targets
+        return *ran(folder, "again", "threads-3"), read_run(folder / "usual")
 
 
 def test_a_fault_of_one_number_of_threads_is_told(faulty):
@@ -70,19 +76,23 @@ def test_a_fault_of_one_number_of_threads_is_told(faulty):
     again, three = found.rows
     assert not again.differences
     told = [(one.case, one.tensor, one.usual, one.here) for one in three.differences]
-    assert told == [(CASE, name, "conforms", "violates") for name in ("y", "running_mean")]
+    names = ("y", "running_mean", "running_mean")  # the state is that of the second step too
+    assert told == [(CASE, name, "conforms", "violates") for name in names]
     line = f"- `threads-3`, splitting-cpu-eager, `{CASE}`, step 0, running_mean: "
     assert f"{line}conforms → violates: no reason is documented" in done.stdout
 
 
 def test_a_variable_is_set_for_those_who_heed_it(tmp_path, monkeypatch):
-    """For a layer on torch, and not for another; what the shell sets of it is left aside."""
+    """For a layer on torch, and not for another; what the shell sets of it is left aside.
+
+    With --json the table is all of the output.
+    """
     monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx512")
     adapter = tmp_path / "on_torch.py"
     adapter.write_text(HEADER + FROM, encoding="utf-8")
     mine = f"--python=on-torch={sys.executable}"
     settings = ("aten-default", "xla-avx2")
-    done, found = ran(tmp_path / "one", *settings, adapter=adapter, words=[mine])
+    done, found = ran(tmp_path / "one", *settings, adapter=adapter, words=[mine, "--json"])
     assert done.returncode == 0, done.stdout + done.stderr
     assert [(row.setting, row.instructions) for row in found.rows] == [("aten-default", "default")]
     assert found.left_out == {"xla-avx2": "it touches none of these"}
@@ -90,13 +100,8 @@ def test_a_variable_is_set_for_those_who_heed_it(tmp_path, monkeypatch):
     (here,) = read_run(tmp_path / "one" / "aten-default").targets
     assert (usual.kernels.limits, usual.kernels.instructions_reported) == ({}, "native")
     assert here.kernels.limits == {"ATEN_CPU_CAPABILITY": "default"}
-
-
-def test_json_is_the_table(tmp_path):
-    """Alone on the output; progress is elsewhere."""
-    done, found = ran(tmp_path, "again", words=["--json"])
-    assert decode(Machines, json.loads(done.stdout), str) == found
-    assert "again: splitting …" in done.stderr
+    assert decode(Machines, json.loads(done.stdout), str) == found  # alone on the output
+    assert "aten-default: on-torch …" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -115,35 +120,30 @@ def test_what_is_wrong_is_one_line(arguments, said, tmp_path):
     assert done.stderr.count("\n") == 1 and said in done.stderr
 
 
-def test_a_run_that_fails_is_told_and_is_no(tmp_path, monkeypatch, capsys):
+def test_a_run_that_fails_is_told_and_is_no(faulty, tmp_path, monkeypatch, capsys):
     """The other settings run; the table says why this one did not; status 1."""
-    from conformance.commands import machines as command
+    usual = faulty[2]
 
-    def fails(setting, options, folder, run=played.run):
+    def fails(setting, words, folder):
         if setting.name == "threads-3":
             raise played.RunFailed("pytest ended with 3: no space left")
-        return run(setting, options, folder)
+        folder.mkdir(parents=True)
+        return usual
 
     monkeypatch.setattr(command, "run_under", fails)
-    parsed = command_options(command, "--setting=threads-3", "--setting=again", tmp_path)
-    assert command.run(parsed) == 1
+    words = ["--setting=threads-3", "--setting=again", f"--output={tmp_path / 'out'}"]
+    options = parser_of("machines", command).parse_args([f"--adapter={SPLITTING}", *words])
+    assert command.run(options) == 1
     said = capsys.readouterr().out
     assert "threads-3: FAILED: pytest ended with 3: no space left" in said
     assert "- `threads-3` was not run: pytest ended with 3: no space left" in said
-    assert "| `again` | 24 same; 0 moved |" in said
-
-
-def command_options(command, *words):
-    from conformance.command_line import parser_of
-
-    *words, output = words
-    whole = [f"--adapter={SPLITTING}", f"--case={CASE}", "--output", str(output), *words]
-    return parser_of("machines", command).parse_args(whole)
+    assert "| `again` | 20 same; 0 moved |" in said
 
 
 def test_a_reason_explains_what_it_names_and_nothing_else(faulty):
     """The entry for another setting, case or tensor does not; one that nothing needs is stale."""
-    _, found, targets = faulty
+    _, found, usual = faulty
+    targets = usual.targets
     fit = Reason("splitting", ("threads-*",), ("a-mean-*",), ("y", "*_mean"), "the rest is lost")
     others = (
         Reason("splitting", ("one-core",), ("*",), ("*",), "one core"),
@@ -152,11 +152,11 @@ def test_a_reason_explains_what_it_names_and_nothing_else(faulty):
         Reason("pytorch", ("*",), ("*",), ("*",), "another layer"),
     )
     _, row = with_reasons(found.rows, targets, others)
-    assert [one.reason for one in row.differences] == ["", ""]
+    assert [one.reason for one in row.differences] == [""] * 3
     rows = with_reasons(found.rows, targets, (*others, fit))
-    assert [one.reason for one in rows[1].differences] == ["the rest is lost"] * 2
+    assert [one.reason for one in rows[1].differences] == ["the rest is lost"] * 3
     explained = Machines(**{**vars(found), "rows": rows})
-    assert (found.unexplained, explained.unexplained) == (2, 0)
+    assert (found.unexplained, explained.unexplained) == (3, 0)
     lines = stale((*others, fit), explained, targets)
     assert [line.partition(" (")[2] for line in lines] == ["one core)", "zeros)", "the variance)"]
 
@@ -198,6 +198,30 @@ def test_a_setting_that_the_processor_lacks_is_not_played():
     """avx2 kernels on a processor without them would die of an illegal instruction."""
     assert Setting("x", needs="avx1024").lacks == "the processor has no avx1024"
     assert not USUAL.lacks
+
+
+def test_what_a_target_computed_with_stands_on_the_page():
+    """With the framework's own word; and the command that runs it again sets the same."""
+    kernels = Kernels(
+        cpu="A processor",
+        instructions=("avx", "avx2"),
+        limits={"XLA_FLAGS": "--xla_cpu_max_isa=AVX --other"},
+        cores=1,
+        threads=3,
+        threads_reported="2",
+        instructions_reported="AVX",
+    )
+    of = {"target": "mine-cpu-eager", "implementation": "mine", "device": "cpu", "mode": "eager"}
+    column = column_of(TargetRecord(**of, kernels=kernels), gold())
+    facts = dict(column.facts)
+    assert facts["processor"] == "A processor, 1 core"
+    assert facts["threads"] == "3 (the framework says 2)"
+    assert facts["instruction sets"] == "avx avx2 (the framework says AVX)"
+    assert facts["limits"] == "XLA_FLAGS=--xla_cpu_max_isa=AVX --other"
+    assert column.command == (
+        "XLA_FLAGS='--xla_cpu_max_isa=AVX --other' "
+        "pytest --implementation mine --mode eager --device cpu --threads 3"
+    )
 
 
 def test_tox_passes_on_what_chooses_kernels():

@@ -63,7 +63,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         type=Path,
-        default=Path("reports/machines"),
+        default=Path("reports/latest/machines"),
         metavar="DIR",
         help="where the records and the table go (default: %(default)s)",
     )
