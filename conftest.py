@@ -8,6 +8,7 @@ import pytest
 from adapters.harness.conversation import AT_ONCE
 from adapters.harness.memory import SHARE
 from adapters.harness.registry import UsageError, implementations
+from adapters.harness.threads import THREADS
 from records.file import RecordsError, record_of
 from records.schema import MeasuredRecord, VerdictRecord
 from suite.parallel import scheduler, tell_worker, travelling, without_capture
@@ -78,6 +79,14 @@ def pytest_addoption(parser):
         f"(default: {SHARE:.0%}% of the machine's)",
     )
     add(
+        "--threads",
+        type=int,
+        default=THREADS,
+        metavar="N",
+        help="threads that each target computes with, whatever cores the machine has: a sum is "
+        "split among them (default: %(default)s)",
+    )
+    add(
         "--resume",
         metavar="DIR",
         help="go on with the run whose records are in DIR where it was stopped, with its own "
@@ -120,7 +129,7 @@ def _stop_in_order(number, frame):
 
 def pytest_cmdline_main(config):
     if config.option.targets:
-        print(table_of(rows_of(implementations().values())))
+        print(table_of(rows_of(implementations().values(), config.option.threads)))
         return 0
 
 

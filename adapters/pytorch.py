@@ -50,7 +50,13 @@ VERSION = tuple(map(int, torch.__version__.split(".")[:2]))
 
 def hello():
     devices = ["cpu"] + (["gpu"] if torch.cuda.is_available() else [])
-    return {"versions": {"torch": torch.__version__, "numpy": np.__version__}, "devices": devices}
+    kernels = getattr(torch.backends, "cpu", None)  # not before 2.0
+    return {
+        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+        "devices": devices,
+        "threads": torch.get_num_threads(),
+        "instructions": kernels.get_cpu_capability() if kernels else "",
+    }
 
 
 def conventions(layer, shape):

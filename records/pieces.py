@@ -20,6 +20,24 @@ class Machine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Kernels:
+    """What decides, beside its version, which kernels a target computed with, and in what parts.
+
+    `instructions` are those of the processor, `limits` the settings that hold the libraries to
+    fewer, `cores` those that the process could use, and `threads` the number that it was given; a
+    sum is split among them. What is `reported` is the framework's own word, "" where it has none.
+    """
+
+    cpu: str
+    instructions: tuple[str, ...] = ()
+    limits: dict[str, str] = dataclasses.field(default_factory=dict)
+    cores: int
+    threads: int
+    threads_reported: str = ""
+    instructions_reported: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Planned:
     """How many cases, and pairs of case and target, were chosen."""
 
@@ -43,6 +61,7 @@ class Selection:
     python: tuple[str, ...] = ()
     deadline: float
     memory_limit: int | None = None
+    threads: int | None = None
     keyword: str = ""
 
 

@@ -15,6 +15,7 @@ from records.pieces import (
     Broken,
     ConventionMeaning,
     Declared,
+    Kernels,
     Known,
     Machine,
     Planned,
@@ -71,7 +72,7 @@ class HeaderRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetRecord(OfTarget):
-    """One target: the versions of its packages, its interpreter, and what it declares.
+    """One target: the versions of its packages, its interpreter, its kernels, what it declares.
 
     `conventions` are those of a plain layer. One that was not judged is `broken`, and tells little
     else.
@@ -80,6 +81,7 @@ class TargetRecord(OfTarget):
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     python: str = ""
     environment: str = ""
+    kernels: Kernels | None = None
     conventions: tuple[Declared, ...] = ()
     broken: Broken | None = None
 

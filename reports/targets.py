@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from records.file import Run
-from records.pieces import Selection
+from records.pieces import Kernels, Selection
 from records.schema import OfTarget, TargetRecord
 from records.verdict import Verdict
-from reports.text import fact
+from reports.text import count, fact
 
 Facts = tuple[tuple[str, str], ...]
 
@@ -62,6 +62,7 @@ def column_of(record: TargetRecord, run: Run) -> Column:
         "packages": fact(record.versions),
         "python": record.python,
         "environment": record.environment,
+        **_facts_of(record.kernels),
     }
     return Column(
         name=record.target,
@@ -74,6 +75,26 @@ def column_of(record: TargetRecord, run: Run) -> Column:
         packages=_packages(record),
         ended=broken.ended if broken else None,
     )
+
+
+def _facts_of(kernels: Kernels | None) -> dict[str, str]:
+    """Return what a target computed with, beside what its framework says of it."""
+    if kernels is None:
+        return {}
+    reported = {
+        "threads": kernels.threads_reported,
+        "instruction sets": kernels.instructions_reported,
+    }
+    facts = {
+        "processor": f"{kernels.cpu}, {count(kernels.cores, 'core')}",
+        "threads": str(kernels.threads),
+        "instruction sets": " ".join(kernels.instructions),
+        "limits": " ".join(f"{name}={value}" for name, value in kernels.limits.items()),
+    }
+    for name, said in reported.items():
+        if said:
+            facts[name] = f"{facts[name]} (the framework says {said})"
+    return facts
 
 
 def _told(facts: dict[str, str]) -> Facts:
@@ -91,13 +112,20 @@ def _packages(record: TargetRecord) -> tuple[str, ...]:
 
 
 def _command(record: TargetRecord, selection: Selection) -> str:
-    """Return the command that runs this target alone, in the words of its record."""
+    """Return the command that runs this target alone, in the words of its record.
+
+    What limits its kernels goes before the command, so a POSIX shell sets it for this run.
+    """
     files = {_stem(path): path for path in selection.adapter}
     name = record.implementation
+    kernels = record.kernels
+    limits = kernels.limits.items() if kernels else ()
+    settings = [f"{name}={shlex.quote(value)}" for name, value in limits]
     words = ["pytest"]
     words += [f"--adapter={files[name]}"] if name in files else ["--implementation", name]
     words += ["--mode", record.mode, "--device", record.device]
-    return shlex.join(words)
+    words += ["--threads", str(kernels.threads)] if kernels else []
+    return " ".join([*settings, shlex.join(words)])
 
 
 def _stem(path: str) -> str:

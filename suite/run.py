@@ -12,6 +12,7 @@ from adapters.harness.header import Implementation
 from adapters.harness.host import Host
 from adapters.harness.lifeline import die_with_parent
 from adapters.harness.memory import SHARE, machine_memory
+from adapters.harness.threads import MOST
 from records.file import RecordsError
 from records.pieces import Planned, Selection
 from reports import html
@@ -175,10 +176,13 @@ def _settings(options) -> Settings:
         value = getattr(options, name)
         if value is not None and not value > 0:
             raise registry.UsageError(f"--{name.replace('_', '-')} {value}: more than 0, please")
+    if options.threads is not None and not 1 <= options.threads <= MOST:
+        raise registry.UsageError(f"--threads {options.threads}: from 1 to {MOST}, please")
     limit = options.memory_limit
     return Settings(
         deadline=options.deadline,
         memory_limit=int(machine_memory() * SHARE) if limit is None else limit * 2**20,
+        threads=options.threads or Settings.threads,
         smoke=SMOKE,
     )
 

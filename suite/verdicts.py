@@ -13,7 +13,7 @@ from diagnosis.judgement import Answered, judge
 from diagnosis.question import Question
 from records.codec import LARGEST
 from records.hypothesis import Choice, Hypothesis, Option
-from records.pieces import Broken, ConventionMeaning, Declared, WorstElement
+from records.pieces import Broken, ConventionMeaning, Declared, Kernels, WorstElement
 from records.schema import CaseRecord, ExplanationRecord, TargetRecord, VerdictRecord
 from records.verdict import Verdict
 from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS, Conventions
@@ -64,8 +64,14 @@ def target_record(target: Target, hello: dict | Observation) -> TargetRecord:
         versions=hello["versions"],
         python=str(hello["python"]),
         environment=hello["interpreter"],
+        kernels=_kernels(hello["machine"]),
         conventions=_declared(hello["conventions"]),
     )
+
+
+def _kernels(machine: dict) -> Kernels | None:
+    instructions = tuple(machine.get("instructions", ()))
+    return Kernels(**{**machine, "instructions": instructions}) if machine else None
 
 
 def verdict_records(

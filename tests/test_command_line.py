@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from suite.targets import TITLES
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -46,18 +48,11 @@ def test_bad_input_is_one_line_with_the_valid_choices(arguments, complaint, tmp_
 
 
 def test_targets_are_listed_without_running_anything(tmp_path):
-    """`--targets` tells implementation, version, devices, modes, environment and state."""
+    """`--targets` tells versions, devices, modes, threads, kernels, environments and states."""
     done = run("--targets", tmp_path=tmp_path)
     assert done.returncode == 0
     header, *rows = done.stdout.splitlines()
-    assert header.split() == [
-        "implementation",
-        "version",
-        "devices",
-        "modes",
-        "environment",
-        "state",
-    ]
+    assert tuple(header.split()) == TITLES
     assert {row.split()[0] for row in rows} >= {"pytorch", "keras", "flax", "gluon"}
     assert all(row.endswith("built") for row in rows)
     assert not (tmp_path / "out").exists()

@@ -14,6 +14,16 @@ from adapters.harness.wire import WireError
 
 ENDS = ("answered", "raised", "declined", "broken adapter")
 LARGEST_INTEGER = 2**63
+MACHINE = {
+    "cpu": str,
+    "instructions": list,
+    "limits": dict,
+    "cores": int,
+    "threads": int,
+    "threads_reported": str,
+    "instructions_reported": str,
+}
+"""What a worker says of its machine, as `adapters/harness/machine.py` has it."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,7 @@ def read_hello(message: dict) -> dict:
         "versions": {text.one_line(one): _version(two) for one, two in versions.items()},
         "devices": list(map(text.one_line, devices)),
         "conventions": _conventions(message.get("conventions")),
-        "machine": _plain(message.get("machine", {})),
+        "machine": _machine(message.get("machine")),
     }
 
 
@@ -122,6 +132,17 @@ def _version(value: object) -> str:
     if not isinstance(value, (str, int, float)):
         raise WireError(f"its hello has the version {_short(value)}")
     return text.one_line(_plain(value), 60)
+
+
+def _machine(told: object) -> dict:
+    """Return what a hello says of the machine; nothing where it says nothing."""
+    if told is None:
+        return {}
+    if not isinstance(told, dict) or {name: type(one) for name, one in told.items()} != MACHINE:
+        raise WireError(f"its hello has the machine {_short(told)}")
+    if not all(isinstance(one, str) for one in (*told["instructions"], *told["limits"].values())):
+        raise WireError("its hello has the machine's instructions or limits in another form")
+    return _plain(told)
 
 
 def _seconds(value: object) -> float:

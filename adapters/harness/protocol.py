@@ -6,7 +6,8 @@ NumPy >= 1.17 and Python >= 3.8. An adapter imports this one alone.
 An adapter is one file with three functions:
 
 `hello()` returns `{"versions": {package: version}, "devices": [name, ...]}`: what runs, and the
-devices that this machine offers to it.
+devices that this machine offers to it. Where the framework tells them, `threads` and `instructions`
+are what it computes with.
 
 `conventions(layer, shape)` returns `{field: (option, source)}` for every convention in which the
 real layer, so configured and given an input of this shape, differs from the canonical one. The

@@ -7,6 +7,8 @@ of them belongs to another program. docs/decisions/011-threads-are-part-of-a-tar
 
 THREADS = 2
 """The fewest that split a sum: so a one-core machine computes what a large one does."""
+MOST = 1024
+"""More than any machine's cores; each target starts as many threads as it is told."""
 
 NUMBERS = (
     "OMP_NUM_THREADS",  # PyTorch, MXNet, Paddle, oneDNN, and whatever else is built on OpenMP

@@ -53,7 +53,8 @@ def greet(path):
         adapter = load(path)
         greeting = dict(adapter.hello(), kind="hello", python=platform.python_version())
         greeting["conventions"] = adapter.conventions(Layer(), PLAIN_SHAPE)
-        greeting["machine"] = machine.facts(greeting.pop("threads", None))
+        says = [greeting.pop(name, "") for name in ("threads", "instructions")]
+        greeting["machine"] = machine.facts(*says)
         return adapter, wire.encode(greeting)
     except Exception as error:
         return None, wire.encode(

@@ -2,7 +2,10 @@
 
 A target is one implementation on one device in one mode; the first of each is what pytest takes
 where --device and --mode do not say. An environment that is not built is built when it is first
-needed. NAME is spelled as for `pytest --implementation`, with or without a version.
+needed. `threads` is how many a target computes with, unless pytest --threads says otherwise;
+`kernels` is the widest instruction set of this processor, with the settings of your shell that hold
+the target's libraries to another, such as ATEN_CPU_CAPABILITY=avx2. NAME is spelled as for
+`pytest --implementation`, with or without a version.
 
 examples:
   python -m conformance targets

@@ -45,13 +45,24 @@ answers = st.fixed_dictionaries(
         "seconds": scalars | values,
     },
 )
+machines = st.fixed_dictionaries(
+    {
+        "cpu": st.text(),
+        "instructions": st.lists(words | st.text(), max_size=3) | st.lists(values, max_size=3),
+        "limits": st.dictionaries(words, st.text(), max_size=2) | st.dictionaries(words, values),
+        "cores": st.integers(),
+        "threads": st.integers(),
+        "threads_reported": st.text(),
+        "instructions_reported": st.text(),
+    }
+)
 hellos = st.fixed_dictionaries(
     {"kind": st.sampled_from(["hello", "failed"]) | values},
     optional={
         "devices": st.lists(words) | values,
         "versions": st.dictionaries(words, scalars) | values,
         "conventions": conventions | values,
-        "machine": values,
+        "machine": machines | values,
         "python": st.text() | values,
         "message": st.text() | values,
         "missing": st.text() | values,

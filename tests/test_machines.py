@@ -1,0 +1,258 @@
+"""`python -m conformance machines`: are the verdicts the same on other machines? In NumPy alone."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from adapters.harness import machine
+from adapters.harness.header import Implementation
+from conformance.command_line import parser_of
+from conformance.commands import machines as command
+from records.codec import decode
+from records.file import FILE_NAME, read_run
+from records.pieces import Kernels
+from records.schema import TargetRecord
+from reports.machines import Machines
+from reports.targets import column_of
+from suite import machines as played
+from suite.machines import SETTINGS, USUAL, Setting
+from suite.reasons import Reason, read_reasons, stale, with_reasons
+from tests.faults.miniature import FAULT
+from tests.front_door import ROOT, conformance, python
+from tests.gold import gold
+
+SPLITTING = ROOT / "tests" / "faults" / "adapters" / "splitting.py"
+CASE = "a-mean-of-1000-standard-deviations-float32"
+"""100 values per channel: two threads have 50 each, three have 33 each and leave one."""
+
+HEADER = "# /// script\n# dependencies = ['torch==2.13.0']\n# ///\n"
+FROM = "from tests.faults.adapters.splitting import conventions, hello, run  # noqa: F401\n"
+
+
+def ran(tmp_path, *settings, adapter=SPLITTING, cases=CASE, words=()):
+    """Run the command; return what it said and the table that it left."""
+    chosen = [f"--setting={name}" for name in settings]
+    done = conformance(
+        "machines", f"--adapter={adapter}", f"--case={cases}", *chosen, *words, "--output", tmp_path
+    )
+    text = (tmp_path / "machines.json").read_text(encoding="utf-8")
+    return done, decode(Machines, json.loads(text), str)
+
+
+def test_threads_that_add_up_alike_are_judged_alike(tmp_path):
+    """The error figures move with the number of threads, the verdicts do not; status 0."""
+    done, found = ran(tmp_path, "again", "threads-3", "one-core")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {row.setting: row for row in found.rows}
+    assert [name for name, row in rows.items() if row.moved] == ["threads-3"]
+    assert all(row.compared == 20 and not row.differences for row in rows.values())
+    assert "threads-3: splitting …" in done.stdout
+    assert "the same verdicts under every setting" in done.stdout
+    kernels = {one: read_run(tmp_path / one).targets[0].kernels for one in ("usual", *rows)}
+    assert {name: (one.threads, one.threads_reported) for name, one in kernels.items()} == {
+        "usual": (2, "2"),
+        "again": (2, "2"),
+        "threads-3": (3, "3"),
+        "one-core": (2, "2"),
+    }
+    assert kernels["one-core"].cores == 1 and kernels["usual"].cores == found.cores
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory):
+    """What was said of the layer with the fault, its table, and its usual run."""
+    folder = tmp_path_factory.mktemp("faulty")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FAULT, "leave_the_rest")
+        return *ran(folder, "again", "threads-3"), read_run(folder / "usual")
+
+
+def test_a_fault_of_one_number_of_threads_is_told(faulty):
+    """100 values are no multiple of 3: what is left over is lost; status 1, and where."""
+    done, found, _ = faulty
+    assert done.returncode == 1
+    again, three = found.rows
+    assert not again.differences
+    told = [(one.case, one.tensor, one.usual, one.here) for one in three.differences]
+    names = ("y", "running_mean", "running_mean")  # the state is that of the second step too
+    assert told == [(CASE, name, "conforms", "violates") for name in names]
+    line = f"- `threads-3`, splitting-cpu-eager, `{CASE}`, step 0, running_mean: "
+    assert f"{line}conforms → violates: no reason is documented" in done.stdout
+
+
+def test_a_variable_is_set_for_those_who_heed_it(tmp_path, monkeypatch):
+    """For a layer on torch, and not for another; what the shell sets of it is left aside.
+
+    With --json the table is all of the output.
+    """
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx512")
+    adapter = tmp_path / "on_torch.py"
+    adapter.write_text(HEADER + FROM, encoding="utf-8")
+    mine = f"--python=on-torch={sys.executable}"
+    settings = ("aten-default", "xla-avx2")
+    done, found = ran(tmp_path / "one", *settings, adapter=adapter, words=[mine, "--json"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [(row.setting, row.instructions) for row in found.rows] == [("aten-default", "default")]
+    assert found.left_out == {"xla-avx2": "it touches none of these"}
+    (usual,) = read_run(tmp_path / "one" / "usual").targets
+    (here,) = read_run(tmp_path / "one" / "aten-default").targets
+    assert (usual.kernels.limits, usual.kernels.instructions_reported) == ({}, "native")
+    assert here.kernels.limits == {"ATEN_CPU_CAPABILITY": "default"}
+    assert decode(Machines, json.loads(done.stdout), str) == found  # alone on the output
+    assert "aten-default: on-torch …" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--setting", "thread-1"], "unknown setting 'thread-1' (did you mean 'threads-1'?)"),
+        (["jax"], "unknown implementation 'jax'; choose from: "),
+        (["--adapter", "nothing.py"], "there is no such Python file"),
+        (["paper", "--case", "no-such-case"], "the usual run: pytest ended with 4: "),
+    ],
+)
+def test_what_is_wrong_is_one_line(arguments, said, tmp_path):
+    """With the valid choices; status 2."""
+    done = conformance("machines", *arguments, "--output", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and said in done.stderr
+
+
+def test_a_run_that_fails_is_told_and_is_no(faulty, tmp_path, monkeypatch, capsys):
+    """The other settings run; the table says why this one did not; status 1."""
+    usual = faulty[2]
+
+    def fails(setting, words, folder):
+        if setting.name == "threads-3":
+            raise played.RunFailed("pytest ended with 3: no space left")
+        folder.mkdir(parents=True)
+        return usual
+
+    monkeypatch.setattr(command, "run_under", fails)
+    words = ["--setting=threads-3", "--setting=again", f"--output={tmp_path / 'out'}"]
+    options = parser_of("machines", command).parse_args([f"--adapter={SPLITTING}", *words])
+    assert command.run(options) == 1
+    said = capsys.readouterr().out
+    assert "threads-3: FAILED: pytest ended with 3: no space left" in said
+    assert "- `threads-3` was not run: pytest ended with 3: no space left" in said
+    assert "| `again` | 20 same; 0 moved |" in said
+
+
+def test_a_reason_explains_what_it_names_and_nothing_else(faulty):
+    """The entry for another setting, case or tensor does not; one that nothing needs is stale."""
+    _, found, usual = faulty
+    targets = usual.targets
+    fit = Reason("splitting", ("threads-*",), ("a-mean-*",), ("y", "*_mean"), "the rest is lost")
+    others = (
+        Reason("splitting", ("one-core",), ("*",), ("*",), "one core"),
+        Reason("splitting", ("*",), ("zeros-*",), ("*",), "zeros"),
+        Reason("splitting", ("*",), ("*",), ("running_var",), "the variance"),
+        Reason("pytorch", ("*",), ("*",), ("*",), "another layer"),
+    )
+    _, row = with_reasons(found.rows, targets, others)
+    assert [one.reason for one in row.differences] == [""] * 3
+    rows = with_reasons(found.rows, targets, (*others, fit))
+    assert [one.reason for one in rows[1].differences] == ["the rest is lost"] * 3
+    explained = Machines(**{**vars(found), "rows": rows})
+    assert (found.unexplained, explained.unexplained) == (3, 0)
+    lines = stale((*others, fit), explained, targets)
+    assert [line.partition(" (")[2] for line in lines] == ["one core)", "zeros)", "the variance)"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [
+        ('what = "x"\n', "cases, implementation, settings, tensors"),
+        ('upstream = "x"\n', "upstream"),
+    ],
+)
+def test_a_reason_of_another_form_is_refused(tmp_path, entry, complaint):
+    """It names the keys."""
+    path = Path(tmp_path, "machines.toml")
+    path.write_text(f"[[differs]]\n{entry}", encoding="utf-8")
+    with pytest.raises(ValueError, match=f"entry 1: a missing or unknown key: .*{complaint}"):
+        read_reasons(path)
+
+
+def test_the_committed_reasons_are_well_formed():
+    """Each names settings that exist."""
+    names = {one.name for one in SETTINGS}
+    for reason in read_reasons():
+        assert names & set(reason.settings) or "*" in "".join(reason.settings), reason
+
+
+def test_the_matrix_says_what_it_sets():
+    """Names and words are unique, and of every variable it is known who heeds it."""
+    assert len({one.name for one in SETTINGS}) == len({one.words for one in SETTINGS})
+    assert {name for one in SETTINGS for name in one.variables} <= machine.LIMITS.keys()
+    torch = Implementation("x", SPLITTING, "torch", dependencies=("torch==2.13.0",))
+    touching = {one.name for one in SETTINGS if one.touches(torch)}
+    assert {"again", "threads-1", "one-core", "aten-default", "onednn-avx2"} <= touching
+    assert not {"xla-avx2", "tensorflow-with-onednn", "mxnet-without-onednn"} & touching
+    assert USUAL.words == SETTINGS[0].words and USUAL.touches(torch)
+
+
+def test_a_setting_that_the_processor_lacks_is_not_played():
+    """avx2 kernels on a processor without them would die of an illegal instruction."""
+    assert Setting("x", needs="avx1024").lacks == "the processor has no avx1024"
+    assert not USUAL.lacks
+
+
+def test_what_a_target_computed_with_stands_on_the_page():
+    """With the framework's own word; and the command that runs it again sets the same."""
+    kernels = Kernels(
+        cpu="A processor",
+        instructions=("avx", "avx2"),
+        limits={"XLA_FLAGS": "--xla_cpu_max_isa=AVX --other"},
+        cores=1,
+        threads=3,
+        threads_reported="2",
+        instructions_reported="AVX",
+    )
+    of = {"target": "mine-cpu-eager", "implementation": "mine", "device": "cpu", "mode": "eager"}
+    column = column_of(TargetRecord(**of, kernels=kernels), gold())
+    facts = dict(column.facts)
+    assert facts["processor"] == "A processor, 1 core"
+    assert facts["threads"] == "3 (the framework says 2)"
+    assert facts["instruction sets"] == "avx avx2 (the framework says AVX)"
+    assert facts["limits"] == "XLA_FLAGS=--xla_cpu_max_isa=AVX --other"
+    assert column.command == (
+        "XLA_FLAGS='--xla_cpu_max_isa=AVX --other' "
+        "pytest --implementation mine --mode eager --device cpu --threads 3"
+    )
+
+
+def test_tox_passes_on_what_chooses_kernels():
+    """Else a run under tox would silently use other kernels than the same run without it."""
+    text = (ROOT / "tox.ini").read_text(encoding="utf-8")
+    passed = text.partition("pass_env =\n")[2].partition("\ndeps")[0].split()
+    assert machine.LIMITS.keys() <= set(passed)
+
+
+@pytest.mark.parametrize("number", ["0", "-2", "1025"])
+def test_a_number_of_threads_that_is_none_is_one_line(tmp_path, number):
+    """With the range; pytest's usage status."""
+    done = python("-m", "pytest", f"--threads={number}", f"--report={tmp_path}", cwd=ROOT)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    (line,) = [line for line in done.stderr.splitlines() if line]
+    assert line == f"ERROR: --threads {number}: from 1 to 1024, please"
+
+
+def test_a_resumed_run_has_the_threads_that_it_began_with(tmp_path, monkeypatch):
+    """The second half of a run at three threads is computed with three as well."""
+    monkeypatch.setenv(FAULT, "leave_the_rest")
+    chosen = [f"--adapter={SPLITTING}", f"--case=zeros-answer-beta-float32,{CASE}", "--threads=3"]
+    suite = ["-m", "pytest", "-p", "no:cacheprovider"]
+    python(*suite, *chosen, f"--report={tmp_path}", cwd=ROOT)
+    whole = read_run(tmp_path)
+    records = tmp_path / FILE_NAME
+    lines = records.read_text(encoding="utf-8").splitlines(keepends=True)
+    second = next(at for at, line in enumerate(lines) if f'"case": "{CASE}"' in line)
+    records.write_text("".join(lines[:second]), encoding="utf-8")
+    done = python(*suite, f"--resume={tmp_path}", cwd=ROOT)
+    resumed = read_run(tmp_path)
+    assert resumed.resumed and resumed.complete, done.stdout + done.stderr
+    assert resumed.verdicts == whole.verdicts
+    assert {one.verdict for one in resumed.verdicts if one.case == CASE} > {"violates"}
