@@ -28,12 +28,12 @@ ROUND = (1.0, *_POWERS, *_DIGITS, *(1.0 - one for one in (*_POWERS[:4], *_DIGITS
 FUSED_EPSILON = 1.001e-5
 """The least epsilon of TensorFlow's fused kernel (tensorflow/python/ops/nn_impl.py)."""
 
-HELD = (
-    *(float(np.float32(one)) for one in ROUND),
-    *(1.0 - float(np.float32(1.0 - one)) for one in ROUND),
-    FUSED_EPSILON,
-)
-"""What becomes of them in a layer that holds a number, or one minus it, as a C float."""
+HELD = {
+    **{1.0 - float(np.float32(1.0 - one)): f"1 - float32({1.0 - one:.8g})" for one in ROUND},
+    **{float(np.float32(one)): f"float32({one:.8g})" for one in ROUND},
+    FUSED_EPSILON: "the least epsilon of TensorFlow's fused kernel",
+}
+"""What becomes of them in a layer that holds a number, or one minus it, as a C float; in words."""
 
 LIKELIEST = {"epsilon": (1e-5, 1e-3), "momentum": (0.1, 0.01, 0.001, 1.0, 0.0, 0.5)}
 
@@ -78,6 +78,11 @@ class Number(Interval):
     @property
     def round(self) -> bool:
         return bool(self.usual)
+
+    @property
+    def held_as(self) -> str:
+        """What a round number became in the layer, in words; "" where it stayed what it is."""
+        return "" if self.best in ROUND else HELD.get(self.best, "")
 
     @property
     def decided(self) -> bool:

@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from diagnosis.judgement import Answered, error_over_bound, is_within
+from diagnosis import leftover
+from diagnosis.judgement import Answered
 from reference.conventions import Conventions
 from reference.expected import OPTIONAL, TENSORS, StepExpectation, expect, relevant
 from reference.float_formats import FORMATS
@@ -40,8 +41,8 @@ class Question:
     """A layer, its calls, what it answered, and the conventions under which that is wrong.
 
     `steps` are those that were answered or refused. The tensors named in `exact` have no bound
-    under the declared conventions, and a few roundings' where others change them, which need not be
-    exact. Nothing is asked of what the answer withholds. `shared` gives what conventions expect of
+    under the declared conventions, and a few roundings' where others give what must be rounded.
+    Nothing is asked of what the answer withholds. `shared` gives what conventions expect of
     these steps, where the caller keeps that for several questions.
     """
 
@@ -80,7 +81,12 @@ class Question:
         if own not in self._kept:
             given = self.shared or self._expect
             as_declared = own == relevant(self.declared, self.layer, self.steps)
-            self._kept[own] = given(own) if as_declared else self._less_exact(given(own))
+            found = given(own) if as_declared else self._less_exact(given(own))
+            tight = leftover.without_looser_sums(own, self.declared)
+            if tight != own:
+                call = self.layer, self.steps, own
+                found = leftover.with_moves(found, self.expect(tight), *call)
+            self._kept[own] = found
         return self._kept[own]
 
     def _expect(self, conventions: Conventions) -> list[StepExpectation]:
@@ -98,7 +104,7 @@ class Question:
         for answer, expectation in zip(self.answered.steps, expectations, strict=False):
             if expectation.refused_by or self._malformed(answer, expectation):
                 return False
-            if not all(is_within(*pair) for pair in _pairs(answer, expectation)):
+            if not all(leftover.fits(*pair) for pair in _pairs(answer, expectation)):
                 return False
         refused = expectations[-1].refused_by is not None
         return refused == (self.answered.refusal is not None)
@@ -109,7 +115,7 @@ class Question:
             if expectation.refused_by or self._malformed(answer, expectation):
                 return
             yield {
-                name: error_over_bound(answer[name], expected)
+                name: leftover.errors_in_bounds(answer[name], expected)
                 for name, expected in expectation.tensors.items()
                 if name in answer
             }
@@ -135,18 +141,24 @@ class Question:
         )
 
     def _less_exact(self, expectations: list[StepExpectation]) -> list[StepExpectation]:
-        """Return expectations whose exact tensors may be a few roundings off where they differ."""
+        """Return expectations whose exact tensors may be a few roundings off where they must round.
+
+        That is where a convention gives other values, farther from the usual ones than those
+        roundings, and such as the layer's dtype does not hold: what it holds is met exactly.
+        """
         if not self.exact:
             return expectations
-        unit = OPERATIONS * FORMATS[self.layer.dtype].unit_roundoff
+        own = FORMATS[self.layer.dtype]
+        unit = OPERATIONS * own.unit_roundoff
         result = []
         for one, usual in zip(expectations, self.usual, strict=False):
-            near = {
-                name: replace(one.tensors[name], bound=unit * np.abs(one.tensors[name].value))
-                for name in self.exact
-                if name in one.tensors.keys() & usual.tensors.keys()
-                and not np.array_equal(one.tensors[name].value, usual.tensors[name].value)
-            }
+            near = {}
+            for name in {*self.exact} & one.tensors.keys() & usual.tensors.keys():
+                value = np.asarray(one.tensors[name].value, np.float64)
+                bound = unit * np.abs(value)
+                other = np.any(~(np.abs(value - usual.tensors[name].value) <= bound))
+                if other and np.any(np.remainder(value, own.ulp(value))):
+                    near[name] = replace(one.tensors[name], bound=bound)
             result.append(replace(one, tensors={**one.tensors, **near}))
         return result + expectations[len(result) :]
 

@@ -22,7 +22,7 @@ from diagnosis.question import Question
 from diagnosis.specimen import mixes
 from records.hypothesis import Hypothesis, Kind
 from reference.conventions import CONVENTIONS
-from reference.expected import TENSORS, relevant
+from reference.expected import TENSORS, StepExpectation, relevant
 
 OF_STATE = frozenset(("y", "dx", "dgamma", *RUNNING))
 """The tensors that the running statistics have a part in, one step later."""
@@ -126,7 +126,34 @@ class Search:
     def _hold(self, changes: tuple[Change, ...]) -> bool:
         """Say whether changed conventions fit, held against more and more of the case."""
         conventions = self.whole.declared.but(**dict(changes))
-        return all(one.fits(one.expect(conventions)) for one in (*self._parts(changes), self.whole))
+        if not all(
+            one.fits(one.expect(conventions)) for one in (*self._parts(changes), self.whole)
+        ):
+            return False
+        of_bound = [
+            name in CONVENTIONS and CONVENTIONS[name].changes == "bound" for name, _ in changes
+        ]
+        moved = self._moved(self.whole.expect(conventions))
+        return all(of_bound) or (bool(moved) if any(of_bound) else self.violated <= moved)
+
+    def _moved(self, expectations: Sequence[StepExpectation]) -> frozenset[str]:
+        """Return what is violated and lies, under a hypothesis, beyond the usual bounds too.
+
+        What stays within those is not explained by it, however near the answer may be.
+        """
+        moved = {"refusal"}
+        if len(expectations) <= self.step or "refusal" in self.violated:
+            return frozenset(moved)
+        usual, other = self.whole.usual[self.step].tensors, expectations[self.step].tensors
+        for name in self.violated & other.keys():
+            value, was = np.asarray(other[name].value), usual[name]
+            with np.errstate(all="ignore"):
+                same = value.shape == np.shape(was.value) and bool(
+                    np.all((np.abs(value - was.value) <= was.bound) | (value == was.value))
+                )
+            if not same:
+                moved.add(name)
+        return frozenset(moved)
 
     def _parts(self, changes: tuple[Change, ...]) -> Sequence[Question]:
         mixed = frozenset().union(*(mixes(*change) for change in changes))
@@ -218,8 +245,13 @@ class Search:
 
     def _fits_with(self, subject: str, number: float) -> bool:
         """Say whether another epsilon or momentum fits the whole case."""
-        return self.violated <= NUMBERS[subject.removeprefix("default_")] and all(
-            one.fits(hypotheses.with_number(one, subject, number)) for one in self._part_and_whole
+        if not self.violated <= NUMBERS[subject.removeprefix("default_")]:
+            return False
+        expectations = [
+            hypotheses.with_number(one, subject, number) for one in self._part_and_whole
+        ]
+        return self.violated <= self._moved(expectations[-1]) and all(
+            one.fits(each) for one, each in zip(self._part_and_whole, expectations, strict=True)
         )
 
     def _faults(self) -> list[Hypothesis]:

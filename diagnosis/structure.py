@@ -21,6 +21,9 @@ from reference.conventions import CANONICAL, CONVENTIONS, Conventions
 from reference.expected import expect, relevant
 from reference.layer import Layer, Step
 
+AS_EXACT = {one.name: one.canonical for one in CONVENTIONS.values() if one.changes == "bound"}
+"""How exactly values must be met moves none."""
+
 TELLING = {"epsilon": {"y"}, "momentum": set(RUNNING)}
 """The tensors that tell each number."""
 
@@ -43,18 +46,29 @@ class Structure:
 
     def __init__(self, layer: Layer, step: Step):
         self._layer, self._step = layer, step
+        self._forward = replace(step, dy=None)
         self._tensors: dict[tuple, dict[str, bytes | None]] = {}
         self._options: dict[tuple[str, frozenset[str]], tuple[str, ...]] = {}
         self._told: dict[tuple, tuple[str, ...]] = {}
+        self._telling: dict[tuple, bool] = {}
+        self._combined: dict[tuple, tuple[Conventions, ...]] = {}
 
     def combinations(
         self, base: Conventions, tensors: Collection[str], settled: Collection[str] = ()
-    ) -> Iterator[Conventions]:
-        """Yield the combinations of conventions that have a part in some tensors.
+    ) -> tuple[Conventions, ...]:
+        """Return the combinations of conventions that have a part in some tensors.
 
         Those that are `settled`, or idle beside the others, stay as they are in the base. What
         depends on a state that is not known cannot be held against anything, and is left out.
         """
+        key = base, tuple(tensors), tuple(settled)
+        if key not in self._combined:
+            self._combined[key] = tuple(self._combinations(base, tensors, settled))
+        return self._combined[key]
+
+    def _combinations(
+        self, base: Conventions, tensors: Collection[str], settled: Collection[str]
+    ) -> Iterator[Conventions]:
         names = [
             name
             for name, convention in CONVENTIONS.items()
@@ -82,11 +96,14 @@ class Structure:
         return self._told[key]
 
     def _tells(self, conventions: Conventions, tensors: Collection[str], name: str) -> bool:
-        own = self.signature(conventions, tensors)
-        return any(
-            self.signature(conventions.but(**{name: option}), tensors) != own
-            for option in self.options(name, tensors)
-        )
+        key = conventions, tuple(tensors), name
+        if key not in self._telling:
+            own = self.signature(conventions, tensors)
+            self._telling[key] = any(
+                self.signature(conventions.but(**{name: option}), tensors) != own
+                for option in self.options(name, tensors)
+            )
+        return self._telling[key]
 
     def options(self, name: str, tensors: Collection[str]) -> tuple[str, ...]:
         """Return the options of a convention that no number can stand in for."""
@@ -114,7 +131,8 @@ class Structure:
         self, conventions: Conventions, tensors: Collection[str], epsilon: float = EPSILON
     ) -> tuple[bytes | None, ...]:
         """Return what is equal where tensors are; None for one of a state that is not known."""
-        step = replace(self._step, dy=None) if tuple(tensors) == ("y",) else self._step
+        step = self._forward if tuple(tensors) == ("y",) else self._step
+        conventions = conventions.but(**AS_EXACT)
         key = conventions, epsilon, step.dy is None
         if key not in self._tensors:
             layer = replace(self._layer, epsilon=epsilon)

@@ -14,8 +14,15 @@ from explain.findings import Finding, findings_of
 from explain.hints import hints_of
 from explain.named_conventions import SEEN, Match, documented_bounds, followed
 from explain.reading import Dump
+from explain.reservations import reservations_of
 from records.hypothesis import Hypothesis, described
 from reference.expected import Expected
+
+OTHER_BATCHES = (
+    "they may be of other batches than x: more than one step lies between before and after, or one "
+    "of them was saved at another time"
+)
+"""What running statistics that alone fit nothing can be."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +30,8 @@ class Explained:
     """What a dump follows: the simplest combination that fits, or the nearest where none does.
 
     `hypotheses` are what the diagnosis makes of a dump that nothing fits: of all its tensors, or of
-    those `alone` that are outside their bounds.
+    those `alone` that are outside their bounds. `reservations` say what an explanation rests on
+    that a clean fit does not.
     """
 
     dump: Dump
@@ -34,11 +42,14 @@ class Explained:
     hypotheses: tuple[Hypothesis, ...] = ()
     alone: tuple[str, ...] = ()
     hint: str = ""
+    reservations: tuple[str, ...] = ()
 
     @property
     def diagnosis(self) -> str:
         """The hypotheses in one sentence."""
         words = described(self.hypotheses)
+        if not self.hypotheses and self.fit.missed and {*self.fit.missed} <= {*RUNNING}:
+            words += f"; all else fits, so {OTHER_BATCHES}"
         if self.alone:
             words = f"{' and '.join(self.alone)} alone {words}"
         return "" if self.explained else words
@@ -80,7 +91,9 @@ def _explained(
     matches = followed(equal, dump)
     best = _of_first_match(equal, matches)
     findings = findings_of(dump, best, equal, [*odd, *less_likely], searched.judged)
-    return Explained(dump, best, True, tuple(findings), tuple(matches))
+    reservations = reservations_of(dump, best)
+    found = tuple(findings), tuple(matches)
+    return Explained(dump, best, True, *found, reservations=reservations)
 
 
 def _of_first_match(fits: Sequence[Fit], matches: Sequence[Match]) -> Fit:

@@ -12,6 +12,7 @@ from diagnosis.judgement import RUNNING
 from diagnosis.structure import tellable
 from explain.named_conventions import SEEN
 from explain.reading import Dump
+from explain.reservations import made_of
 from explain.undecided import reason, untold
 from reference.conventions import CONVENTIONS, QUESTIONS
 
@@ -74,7 +75,7 @@ def _number(what: str, number: Number, ratio: float, note: str) -> Finding:
     if len(others) > NAMED_NUMBERS:
         more = f"{len(others) - NAMED_NUMBERS} more round numbers"
         others = (*others[:NAMED_NUMBERS], more)
-    text = number.told
+    text = number.told + (f" = {number.held_as}" if number.held_as else "")
     if number.low != number.high:
         text += " ({} to {})".format(*span(number, digits=8 if number.decided else 4))
     return Finding(what, f"{number.best:.17g}", text, ratio, others, note=note)
@@ -162,7 +163,8 @@ def _momentum(dump: Dump, best: Fit) -> Finding:
     note = []
     meanings = []
     if not number.round:
-        note.append("no round number fits")
+        made = made_of(number)
+        note.append(f"which {made}" if made else "no round number fits")
     if number.low <= 0 and number.high >= 1:
         note.append("the batch has the statistics that ran already")
     momentum = dump.layer.raw_momentum

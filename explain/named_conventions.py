@@ -90,7 +90,7 @@ class Match:
     def __str__(self) -> str:
         if not self.arguments:
             return self.named.name
-        numbers = ", ".join(f"{name}={number:.6g}" for name, number in self.arguments.items())
+        numbers = ", ".join(f"{name}={number:.12g}" for name, number in self.arguments.items())
         return f"{self.named.name} with {numbers}"
 
 
@@ -143,12 +143,12 @@ def _agrees(one: Named, fit: Fit, dump: Dump, known: Sequence[Named]) -> bool:
 
 
 def _arguments(one: Named, fit: Fit) -> dict[str, float]:
-    epsilon: float | None = fit.epsilon.best
+    epsilon: float | None = float(fit.epsilon.told)
     if not one.numbers or fit.epsilon.holds(one.conventions.default_epsilon):
         epsilon = None
     weight = None
     if fit.weight is not None and one.numbers and fit.weight.high > 0:
         default, slack = one.conventions.default_momentum, 1e-12  # 1 - 0.9 is not 0.1
         if not fit.weight.low - slack <= default <= fit.weight.high + slack:
-            weight = fit.weight.best
+            weight = float(fit.weight.told)
     return one.passing(epsilon, weight)

@@ -80,7 +80,7 @@ def _ratio(number: float) -> str:
 
 def _verdict(one: Explained) -> list[str]:
     if one.explained:
-        lines = _follow(one)
+        lines = [f"not a clean fit: {line}" for line in one.reservations] + _follow(one)
         lines += [
             f"the data cannot decide {finding.what}: "
             f"{_or([str(finding.option), *finding.alternatives])}"
@@ -89,7 +89,7 @@ def _verdict(one: Explained) -> list[str]:
             if finding.alternatives and finding.what in QUESTIONS
         ]
         number = one.fit.weight
-        if number is not None and number.high > 0:
+        if number is not None and number.high > 0 and number.round:
             lines.append(_momentum(number.best, one.dump))
         return lines
     fit = one.fit
@@ -108,7 +108,8 @@ def _verdict(one: Explained) -> list[str]:
 
 def _follow(one: Explained) -> list[str]:
     if one.matches and one.matches[0].named is not PAPER:
-        return [f"your numbers follow {_or([str(match) for match in one.matches])}"]
+        loosely = "loosely " if one.reservations else ""
+        return [f"your numbers {loosely}follow {_or([str(match) for match in one.matches])}"]
     if one.matches:
         return ["your numbers follow the paper"]
     return [
@@ -171,6 +172,7 @@ def _dump_document(one: Explained) -> dict:
             }
             for match in one.matches
         ],
+        "reservations": list(one.reservations),
         "diagnosis": one.diagnosis,
         "hint": one.hint,
     }

@@ -10,6 +10,7 @@ from diagnosis.judgement import RUNNING
 from diagnosis.question import GRADIENTS, Question, asked
 from diagnosis.structure import structure_of
 from explain.reading import Dump
+from reference.expected import OPTIONAL
 from reference.float_formats import FORMATS
 
 
@@ -17,7 +18,7 @@ def untold(dump: Dump, fit: Fit, name: str) -> str:
     """Say why a dump does not tell a convention at all."""
     held, question = tuple(dump.answer), dump.question
     for tensor in _tensors_of(question):
-        if tensor in held:
+        if tensor in held or tensor in OPTIONAL:
             continue
         if name in structure_of(_with(question, tensor)).told(fit.conventions, (*held, tensor)):
             names = [f"{tensor}_before", f"{tensor}_after"] if tensor in RUNNING else [tensor]

@@ -58,7 +58,7 @@ def test_json_is_for_machines(saved):
         assert set(dump) == {
             *("file", "explained", "dtype", "shape", "channel_axis", "values_per_channel", "mode"),
             *("ignored", "notes", "epsilon", "weight_of_batch", "conventions", "error_over_bound"),
-            *("findings", "follows", "diagnosis", "hint"),
+            *("findings", "follows", "diagnosis", "hint", "reservations"),
         }
         assert set(dump["epsilon"]) == {"value", "low", "high", "usual"}
         for finding in dump["findings"]:

@@ -28,7 +28,9 @@ examples:
   python -m conformance explain pytorch.npz keras.npz      compare the two
   python -m conformance explain --inference --json dump.npz
 
-exit status: 0 explained, 1 nothing fits, 2 the files or options are wrong
+exit status: 0 explained, 1 nothing fits, 2 the files or options are wrong, 3 explained, but not by
+a clean fit: only under a looser bound, with bounds as wide as the values, with a number that nobody
+writes, or with running statistics that stay in training
 """
 
 import argparse
@@ -37,10 +39,16 @@ import sys
 from conformance.grammar import NO, WRONG, YES, Failure, add_json, print_json
 from explain.checks import DTYPES, OPTIONAL, REQUIRED, listed
 from explain.comparison import compare
-from explain.explain import explain
+from explain.explain import Explained, explain
 from explain.narrow import NARROW
 from explain.reading import Dump, DumpError, read_dump
 from explain.text import comparison_text, document_of, text_of
+
+LOOSELY = 3
+"""The exit status of an explanation that is no clean fit."""
+
+GRAVITY = (YES, LOOSELY, NO)
+"""The gravest answer of two is the status of both."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,7 +101,14 @@ def run(options: argparse.Namespace) -> int:
         texts = [text_of(one, label) for one, label in zip(explained, labels, strict=True)]
         texts += [comparison_text(comparison)] if comparison else []
         print("\n\n".join(texts))
-    return YES if all(one.explained for one in explained) else NO
+    return max((status_of(one) for one in explained), key=GRAVITY.index)
+
+
+def status_of(one: Explained) -> int:
+    """Return the exit status of one answer."""
+    if not one.explained:
+        return NO
+    return LOOSELY if one.reservations else YES
 
 
 def _read(options: argparse.Namespace) -> list[Dump]:
