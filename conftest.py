@@ -10,6 +10,7 @@ from adapters.harness.memory import SHARE
 from adapters.harness.registry import UsageError, implementations
 from records.file import RecordsError, line_of, record_of
 from records.schema import MeasuredRecord, VerdictRecord
+from suite.consent import TRUST
 from suite.run import DTYPES, IMPLEMENTATIONS, Suite
 from suite.targets import rows_of, table_of
 from suite.terminal import summarise
@@ -33,9 +34,9 @@ def pytest_addoption(parser):
         action="append",
         default=[],
         metavar="FILE",
-        help="test the layer of your own adapter file (once for each; write --adapter=FILE for "
-        "one outside the project); without a PEP 723 header it runs in the interpreter that runs "
-        "pytest, or in the one that --python names",
+        help="run FILE, an adapter of your own, and test its layer (once for each; write "
+        "--adapter=FILE for one outside the project); without a PEP 723 header it runs in the "
+        "interpreter that runs pytest, or in the one that --python names",
     )
     add("--device", metavar="NAME", help="cpu, cuda, … or 'all' (default: each one's first)")
     add("--mode", metavar="NAME", help="eager, jit, … or 'all' (default: each one's first)")
@@ -78,7 +79,14 @@ def pytest_addoption(parser):
         "--resume",
         metavar="DIR",
         help="go on with the run whose records are in DIR where it was stopped, with its own "
-        "options (write --resume=DIR for a folder outside the project)",
+        "options (write --resume=DIR for a folder outside the project); a file that these would "
+        "run, an adapter or an interpreter, is to be named again",
+    )
+    add(
+        TRUST,
+        action="store_true",
+        help="with --resume: run the adapters and interpreters that its records name; only for "
+        "records that you know to be your own",
     )
     add(
         "--write-known",

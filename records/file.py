@@ -26,7 +26,7 @@ from records.schema import (
     TargetRecord,
     VerdictRecord,
 )
-from records.text import visible
+from records.text import one_line, visible
 
 FILE_NAME = "records.jsonl"
 
@@ -34,7 +34,10 @@ _KINDS = {kind: word for word, kind in RECORDS.items()}
 
 
 class RecordsError(Exception):
-    """A records file cannot be read or written; the message is one line."""
+    """A records file cannot be read or written; the message is one visible line."""
+
+    def __init__(self, message: str):
+        super().__init__(one_line(message))
 
 
 class RecordWriter:

@@ -19,6 +19,7 @@ from records.file import RecordsError, read_stopped
 from records.pieces import Planned, Selection
 from records.verdict import Verdict
 from reports import html
+from suite import consent
 from suite.expectations import Expectations
 from suite.known import read_known, unfit, with_known, write_known
 from suite.measured import measured_records
@@ -178,7 +179,11 @@ def _stopped_run(options):
         stopped, _ = read_stopped(directory)
     except RecordsError as error:
         raise registry.UsageError(f"--resume {options.resume}: {error}") from None
-    _select(options, stopped.header.selection)
+    selection = stopped.header.selection
+    given = {name: getattr(options, name) for name in consent.PROGRAMS}
+    if reason := consent.objection(selection, given, options.trust_records):
+        raise registry.UsageError(f"--resume {options.resume}: {reason}")
+    _select(options, selection)
     options.report = options.resume
     return stopped
 
