@@ -13,7 +13,7 @@ from records.schema import MeasuredRecord, VerdictRecord
 from suite.consent import TRUST
 from suite.run import DTYPES, IMPLEMENTATIONS, Suite
 from suite.targets import rows_of, table_of
-from suite.terminal import summarise
+from suite.terminal import make_visible, summarise
 
 RECORDS = pytest.StashKey[list]()
 MEASURING = "test_measured_conventions.py"
@@ -226,6 +226,8 @@ def measured(target_to_measure, request):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
+    if _target_of(item):
+        make_visible(report)
     if call.when == "call":
         report.records = item.stash.get(RECORDS, [])
     return report

@@ -11,8 +11,9 @@ _BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x61C)
 """Can reorder a line."""
 _LINE_ENDS = (0x2028, 0x2029)
 _CONTROLS = (*(code for code in range(32) if chr(code) not in "\n\t"), *range(0x7F, 0xA0))
-_MARKED = {code: f"\\x{code:02x}" for code in _CONTROLS} | {
-    code: f"\\u{code:04x}" for code in (*_BIDI, *_LINE_ENDS)
+_MARKED = {
+    code: f"\\x{code:02x}" if code < 32 else f"\\u{code:04x}"  # as JSON has it, which may hold them
+    for code in (*_CONTROLS, *_BIDI, *_LINE_ENDS)
 }
 _SHOWN = _MARKED | dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)  # these are not encodable
 _HIDDEN = re.compile(f"[{re.escape(''.join(map(chr, _MARKED)))}\ud800-\udfff]")
