@@ -55,6 +55,12 @@ def pytest_addoption(parser):
         "(once for each NAME); nothing is built for it",
     )
     add(
+        "--locked",
+        action="store_true",
+        help="install environments from their locks, adapters/locks/NAME.txt: the very files whose "
+        "hashes these hold, or nothing",
+    )
+    add(
         "--report",
         default="reports/latest",
         metavar="DIR",

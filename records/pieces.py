@@ -43,6 +43,7 @@ class Selection:
     python: tuple[str, ...] = ()
     deadline: float
     memory_limit: int | None = None
+    locked: bool = False
     keyword: str = ""
 
 

@@ -202,6 +202,7 @@ def _settings(options, is_worker: bool) -> Settings:
     return Settings(
         deadline=options.deadline,
         memory_limit=int(machine_memory() * SHARE) if limit is None else limit * 2**20,
+        locked=options.locked,
         smoke=SMOKE,
         # A worker of -n learns only one by one which cases are its own: it runs none ahead.
         window=0 if is_worker else Settings.window,
