@@ -106,6 +106,8 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.option.help:
         return
+    # From another folder `pytest CHECKOUT` is what `pytest` is here: not the project's own tests.
+    config.args[:] = [each for arg in config.args for each in _usual(config, arg)]
     try:
         config.stash[SUITE] = Suite(config)
     except UsageError as error:
@@ -113,6 +115,13 @@ def pytest_configure(config):
     in_main_thread = threading.current_thread() is threading.main_thread()
     if in_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _stop_in_order)
+
+
+def _usual(config, arg):
+    """Return what is collected for an argument: where it is the checkout itself, the suite."""
+    if (config.invocation_params.dir / arg).resolve() != config.rootpath:
+        return [arg]
+    return [str(config.rootpath / path) for path in config.getini("testpaths")]
 
 
 def pytest_unconfigure(config):
