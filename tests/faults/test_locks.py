@@ -10,6 +10,7 @@ from adapters.harness.host import Host
 from adapters.harness.registry import Target
 from records.file import read_run
 from tests.faults.driving import check_own_answer, request
+from tests.faults.trial import lost
 from tests.faults.wheelhouse import ADAPTER, make_wheel
 from tests.faults.whole_run import FIRST
 from tests.faults.whole_run import run as whole_run
@@ -58,6 +59,7 @@ def test_a_locked_environment_is_another(needy):
     assert environments.environment_folder(locks.locked(needy)) != usual
 
 
+@lost("every case of that target")
 def test_a_lock_that_there_is_none_of(needy):
     """One line, with the path."""
     told = run(needy)
@@ -65,6 +67,7 @@ def test_a_lock_that_there_is_none_of(needy):
     assert told.message.startswith(f"there is no lock of needy: {locks.path_of(needy)}: ")
 
 
+@lost("every case of that target")
 def test_a_lock_of_something_else(needy):
     """Another version than the header's is not installed from its lock."""
     locks.write(needy)

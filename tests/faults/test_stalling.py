@@ -17,6 +17,7 @@ from tests.faults.adapters.dying import SOCKET
 from tests.faults.adapters.hanging import FIFO
 from tests.faults.driving import STARTING, ends_within, processes_with
 from tests.faults.miniature import FAULT
+from tests.faults.trial import lost
 from tests.faults.whole_run import LIMIT, ROOT, wait_until
 
 DEADLINE = 1.0
@@ -65,6 +66,7 @@ def test_a_host_that_is_stopped(host, fault, ended):
     assert told.count(": answered") == (5 if ended == "answered" else 4)
 
 
+@lost("what was not reached")
 def test_a_killed_host_whose_worker_does_not_even_start(host, tmp_path, token):
     """A worker that hangs before its first line of Python goes with the host all the same."""
     start, _ = host
@@ -85,6 +87,7 @@ def test_a_killed_host_whose_worker_does_not_even_start(host, tmp_path, token):
     ("adapter", "fault", "processes"),
     [("hanging", "sleep_at_import", 1), ("dying", "daemon_at_import", 2)],
 )
+@lost("what was not reached")
 def test_a_killed_host_whose_worker_imports(host, token, adapter, fault, processes):
     """A worker that hangs while it imports goes with the host, and a daemon it left as well."""
     start, _ = host
@@ -108,6 +111,7 @@ def _is_sleeping(pid):
         return line.read().startswith("sleep\0")
 
 
+@lost("the case")
 def test_a_death_while_somebody_out_of_reach_holds_the_pipe(strike, tmp_path, monkeypatch):
     """The answers have no end then; the death is told all the same, and at once."""
     path = tmp_path / "socket"

@@ -8,6 +8,7 @@ import pytest
 from records.file import FILE_NAME, read_run
 from reports.html import write
 from tests.faults.miniature import FAULT, STRUCK_DTYPE
+from tests.faults.trial import lost
 from tests.faults.whole_run import CASES, FIRST, LAST, SECOND, STRUCK, Running, chosen, run
 
 
@@ -34,6 +35,7 @@ def cases_of(folder):
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 2), (signal.SIGTERM, 128 + signal.SIGTERM)]
 )
+@lost("what was not reached")
 def test_a_run_stopped_in_order(hanging_run, tmp_path, number, status):
     """Ctrl-C and SIGTERM keep the verdicts, write the report, and say that it is incomplete."""
     assert hanging_run.stop(number) == status
@@ -44,6 +46,7 @@ def test_a_run_stopped_in_order(hanging_run, tmp_path, number, status):
     assert "Traceback" not in hanging_run.output.decode()
 
 
+@lost("what was not reached")
 def test_a_run_killed_at_once(hanging_run, tmp_path):
     """SIGKILL leaves no process; the report can be written from what the records hold."""
     assert hanging_run.stop(signal.SIGKILL) == -signal.SIGKILL

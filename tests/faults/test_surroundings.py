@@ -12,6 +12,7 @@ from adapters.harness import environments
 from records.file import read_run
 from tests.faults.adapters.hanging import FIFO
 from tests.faults.miniature import FAULT, STRUCK_DTYPE
+from tests.faults.trial import lost
 from tests.faults.whole_run import (
     CASES,
     FIRST,
@@ -79,6 +80,7 @@ def test_another_folder(token, tmp_path, more):
     assert read_run(tmp_path / "mine").complete
 
 
+@lost("what was not reached")
 def test_a_terminal_that_is_closed(token, tmp_path, monkeypatch):
     """The run ends with its terminal: what was reached can be read, and no process is left."""
     fifo = tmp_path / "fifo"
@@ -119,6 +121,7 @@ def run_in(world, *arguments):
 
 
 @in_a_world_of_its_own
+@lost("the case that dies, as it would elsewhere")
 def test_a_host_without_proc(token, tmp_path, monkeypatch):
     """No memory is counted there and no daemon found; every verdict is the same."""
     monkeypatch.setenv(FAULT, "exit_at_once")
