@@ -11,11 +11,12 @@ from adapters.harness.registry import UsageError, implementations
 from adapters.harness.threads import THREADS
 from records.file import RecordsError, record_of
 from records.schema import MeasuredRecord, VerdictRecord
+from suite.consent import TRUST
 from suite.parallel import scheduler, tell_worker, travelling, without_capture
 from suite.reached import MEASUREMENT
 from suite.run import DTYPES, IMPLEMENTATIONS, Suite
 from suite.targets import rows_of, table_of
-from suite.terminal import summarise
+from suite.terminal import make_visible, summarise
 
 RECORDS = pytest.StashKey[list]()
 MEASURING = "test_measured_conventions.py"
@@ -37,9 +38,9 @@ def pytest_addoption(parser):
         action="append",
         default=[],
         metavar="FILE",
-        help="test the layer of your own adapter file (once for each; write --adapter=FILE for "
-        "one outside the project); without a PEP 723 header it runs in the interpreter that runs "
-        "pytest, or in the one that --python names",
+        help="run FILE, an adapter of your own, and test its layer (once for each; write "
+        "--adapter=FILE for one outside the project); without a PEP 723 header it runs in the "
+        "interpreter that runs pytest, or in the one that --python names",
     )
     add("--device", metavar="NAME", help="cpu, cuda, … or 'all' (default: each one's first)")
     add("--mode", metavar="NAME", help="eager, jit, … or 'all' (default: each one's first)")
@@ -56,6 +57,12 @@ def pytest_addoption(parser):
         metavar="NAME=PATH",
         help="test the implementation NAME as it is installed for the interpreter PATH "
         "(once for each NAME); nothing is built for it",
+    )
+    add(
+        "--locked",
+        action="store_true",
+        help="install environments from their locks, adapters/locks/NAME.txt: the very files whose "
+        "hashes these hold, or nothing",
     )
     add(
         "--report",
@@ -91,7 +98,14 @@ def pytest_addoption(parser):
         metavar="DIR",
         help="go on with the run whose records are in DIR where it was stopped, with its own "
         "options, to the end that it would have had; what was not run is run again (write "
-        "--resume=DIR for a folder outside the project)",
+        "--resume=DIR for a folder outside the project); a file that these would run, an adapter "
+        "or an interpreter, is to be named again",
+    )
+    add(
+        TRUST,
+        action="store_true",
+        help="with --resume: run the adapters and interpreters that its records name; only for "
+        "records that you know to be your own",
     )
     add(
         "--write-known",
@@ -105,6 +119,8 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.option.help:
         return
+    # From another folder `pytest CHECKOUT` is what `pytest` is here: not the project's own tests.
+    config.args[:] = [each for arg in config.args for each in _usual(config, arg)]
     try:
         config.stash[SUITE] = Suite(config)
     except UsageError as error:
@@ -112,6 +128,13 @@ def pytest_configure(config):
     in_main_thread = threading.current_thread() is threading.main_thread()
     if in_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _stop_in_order)
+
+
+def _usual(config, arg):
+    """Return what is collected for an argument: where it is the checkout itself, the suite."""
+    if (config.invocation_params.dir / arg).resolve() != config.rootpath:
+        return [arg]
+    return [str(config.rootpath / path) for path in config.getini("testpaths")]
 
 
 def pytest_unconfigure(config):
@@ -249,6 +272,8 @@ def measured(target_to_measure, request):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
+    if _test_of(item):
+        make_visible(report)
     if call.when == "setup":  # whatever becomes of the test, what was found is kept
         report.records = item.stash.get(RECORDS, [])
     return report

@@ -11,8 +11,10 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from conformance.command_line import main
+from conformance.terminal import Visible
 
 if __name__ == "__main__":
+    sys.stdout, sys.stderr = Visible(sys.stdout), Visible(sys.stderr)
     program = "python -m conformance" if __package__ else f"python {sys.argv[0]}"
     try:
         status = main(sys.argv[1:], program)

@@ -8,6 +8,7 @@ from conformance.grammar import Failure
 from records.file import RecordsError, Run
 from records.together import read_runs
 from reports.text import count
+from reports.title import told_of_damage
 
 
 def read_together(folders: Iterable[Path]) -> Run:
@@ -18,5 +19,6 @@ def read_together(folders: Iterable[Path]) -> Run:
         raise Failure(str(error)) from None
     if run.damaged:
         lines = count(len(run.damaged), "line")
-        print(f"warning: {lines} of the records cannot be read, and left out", file=sys.stderr)
+        why = told_of_damage(run)
+        print(f"warning: {lines} of the records left out: {why}", file=sys.stderr)
     return run

@@ -9,6 +9,7 @@ from benchmarks.harness.page import page as benchmarks_page
 from docs.figures import fused
 from docs.figures import page as figures_page
 from docs.records_page import json_schema, records_page
+from docs.reliability_page import reliability_page
 from records.verdict import Verdict
 from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS
 
@@ -61,6 +62,7 @@ PAGES = {
     "figures.md": figures_page,
     "records.md": records_page,
     "records.schema.json": json_schema,
+    "reliability.md": reliability_page,
 }
 """Each generated page of this folder, with the function that returns its text."""
 

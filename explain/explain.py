@@ -7,7 +7,7 @@ import numpy as np
 
 from diagnosis.combinations import Combinations, Fit, fit_of, looser_bounds, same_numbers
 from diagnosis.hypotheses import numbered
-from diagnosis.judgement import error_over_bound
+from diagnosis.judgement import RUNNING, error_over_bound
 from diagnosis.question import Question, partial_answer
 from diagnosis.search import diagnose
 from explain.findings import Finding, findings_of

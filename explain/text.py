@@ -8,6 +8,7 @@ from explain.comparison import Comparison
 from explain.explain import Explained, Finding
 from explain.named_conventions import PAPER, named
 from explain.reading import Dump
+from records.text import one_line
 from reference.conventions import CONVENTIONS, QUESTIONS
 
 SCHEMA = 1
@@ -23,8 +24,9 @@ def text_of(one: Explained, label: str = "") -> str:
         f"channels on axis {dump.channel_axis}, n = {dump.count} values per channel, {mode}"
     ]
     if dump.ignored:
-        lines.append(f"ignored, since explain knows no such name: {', '.join(dump.ignored)}")
-    lines += [f"note: {note}" for note in dump.notes]
+        names = ", ".join(map(one_line, dump.ignored))
+        lines.append(f"ignored, since explain knows no such name: {names}")
+    lines += [f"note: {one_line(note)}" for note in dump.notes]
     rows = [HEADER, *(_row(finding) for finding in one.findings)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:

@@ -1,12 +1,14 @@
 """The records of a run on the disk: one JSON object a line, written out as verdicts are reached.
 
 What is read is checked once, at the door: every field has the type of its class, and every text is
-made visible. A line that is no JSON object, as a bad disk leaves it, is left out and counted; half
-a line at the end is none, for so a run ends that is killed. Anything else that is no record of this
-schema is refused, with its line and its field.
+made visible. A line that is no record of this schema, as a bad disk or somebody's hand leaves it,
+is left out and told, with its field; half a line at the end is none, for so a run ends that is
+killed. A file without a header of this schema, or with two, is refused.
 """
 
 import json
+import os
+import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,16 +29,23 @@ from records.schema import (
     TargetRecord,
     VerdictRecord,
 )
-from records.text import visible
+from records.text import one_line, visible
 from records.verdict import Verdict
 
 FILE_NAME = "records.jsonl"
+LONGEST_MISTAKE = 300
+"""Characters of what is wrong with a line."""
+LARGEST_FILE = 2**30
+"""Bytes of a file that is read; a run of all implementations writes a tenth of it at most."""
 
 _KINDS = {kind: word for word, kind in RECORDS.items()}
 
 
 class RecordsError(Exception):
-    """A records file cannot be read or written; the message is one line."""
+    """A records file cannot be read or written; the message is one visible line."""
+
+    def __init__(self, message: str):
+        super().__init__(one_line(message))
 
 
 class RecordWriter:
@@ -123,8 +132,8 @@ def record_of(line: str | bytes) -> Record:
 class Run:
     """The records of one run, sorted by kind; of several shown as one, with the `machines` of all.
 
-    `damaged` are the numbers of the lines that were left out. `machines` are by the label of each
-    run, and `labels` say of a target whose name bears one which it is.
+    `damaged` says of each line that was left out which it is and what is wrong with it. `machines`
+    are by the label of each run, and `labels` say of a target whose name bears one which it is.
     """
 
     header: HeaderRecord
@@ -135,7 +144,7 @@ class Run:
     explanations: tuple[ExplanationRecord, ...] = ()
     footer: FooterRecord | None = None
     resumed: tuple[ResumedRecord, ...] = ()
-    damaged: tuple[int, ...] = ()
+    damaged: tuple[str, ...] = ()
     machines: dict[str, Machine] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
 
@@ -200,11 +209,12 @@ def _can_be_asked_again(record: Record | None, broken: Collection[str]) -> bool:
 
 @dataclass(frozen=True)
 class _Line:
-    """A line: its number from 1, its bytes, and its record, None if damaged."""
+    """A line: its number from 1, its bytes, and its record; a damaged one has the `mistake`."""
 
     number: int
     text: bytes
     record: Record | None
+    mistake: str = ""
 
 
 class _Visible(dict):
@@ -217,10 +227,7 @@ class _Visible(dict):
 
 def _lines(path: Path, text: Text) -> Iterator[_Line]:
     """Yield the lines of a file, the header first."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RecordsError(f"{path}: {error.strerror}") from None
+    data = _content(path)
     end, header = 0, None
     for number, line in enumerate(data.splitlines(keepends=True), 1):
         end += len(line)
@@ -232,16 +239,37 @@ def _lines(path: Path, text: Text) -> Iterator[_Line]:
             _check_header(path, told)
         elif told is None and last:
             return  # a killed run can leave half a line, a full disk worse
+        record, mistake = None, "no JSON object"
         try:
             record = None if told is None else _record(told, text)
-            if header and isinstance(record, HeaderRecord):
-                raise Mistake("a second header")
-        except Mistake as mistake:
-            raise RecordsError(f"{path}: line {number}: {visible(str(mistake), 300)}") from None
+        except Mistake as error:
+            mistake = visible(str(error), LONGEST_MISTAKE)
+        if header is None and record is None:
+            raise RecordsError(f"{path}: line {number}: {mistake}")
+        if header and isinstance(record, HeaderRecord):
+            raise RecordsError(f"{path}: line {number}: a second header")
         header = header or record
-        yield _Line(number, line, record)
+        yield _Line(number, line, record, mistake)
     if header is None:
         _check_header(path, None)
+
+
+def _content(path: Path) -> bytes:
+    """Return what a file holds. Raises RecordsError for what is no file, or is too large."""
+    try:
+        # A pipe would be waited for, and what is no file may have no end.
+        with open(
+            path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)
+        ) as file:
+            found = os.fstat(file.fileno())
+            if stat.S_ISREG(found.st_mode) and found.st_size <= LARGEST_FILE:
+                return file.read(LARGEST_FILE)
+    except OSError as error:
+        raise RecordsError(f"{path}: {error.strerror}") from None
+    if stat.S_ISREG(found.st_mode):
+        size, most = found.st_size // 2**20, LARGEST_FILE // 2**20
+        raise RecordsError(f"{path}: it has {size} MB; at most {most} are read")
+    raise RecordsError(f"{path}: it is no file")
 
 
 def _object(line: bytes) -> dict | None:
@@ -288,5 +316,5 @@ def _sorted(lines: list[_Line]) -> Run:
         explanations=all_of(ExplanationRecord),
         footer=last if isinstance(last, FooterRecord) else None,  # else it went on after all
         resumed=all_of(ResumedRecord),
-        damaged=tuple(line.number for line in lines if line.record is None),
+        damaged=tuple(f"line {one.number}: {one.mistake}" for one in lines if one.record is None),
     )

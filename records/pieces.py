@@ -62,6 +62,7 @@ class Selection:
     deadline: float
     memory_limit: int | None = None
     threads: int | None = None
+    locked: bool = False
     keyword: str = ""
 
 

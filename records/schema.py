@@ -9,7 +9,7 @@ import dataclasses
 import re
 from dataclasses import dataclass
 
-from records.codec import derived
+from records.codec import Mistake, derived
 from records.hypothesis import UNDETERMINED, Choice, Hypothesis, Option, described
 from records.pieces import (
     Broken,
@@ -140,6 +140,11 @@ class VerdictRecord(OfTarget):
     diagnosis: tuple[Hypothesis, ...] = ()
     known: Known | None = None
     log: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("error_over_bound", "max_ulp"):
+            if (getattr(self, name) or 0) < 0:
+                raise Mistake("is less than 0", name)
 
     @property
     def fails(self) -> bool:

@@ -4,17 +4,19 @@ import re
 
 LONGEST = 20_000
 """Characters of one text that are shown."""
+LONGEST_LINE = 2_000
+"""Characters of a message that is to be one line."""
 
-_BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)  # can reorder a line
+_BIDI = (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x61C)
+"""Can reorder a line."""
+_LINE_ENDS = (0x2028, 0x2029)
 _CONTROLS = (*(code for code in range(32) if chr(code) not in "\n\t"), *range(0x7F, 0xA0))
-_SHOWN = (
-    {code: f"\\x{code:02x}" for code in _CONTROLS}
-    | {code: f"\\u{code:04x}" for code in _BIDI}
-    | dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)  # lone surrogates are not encodable
-)
-_HIDDEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+_MARKED = {
+    code: f"\\x{code:02x}" if code < 32 else f"\\u{code:04x}"  # as JSON has it, which may hold them
+    for code in (*_CONTROLS, *_BIDI, *_LINE_ENDS)
+}
+_SHOWN = _MARKED | dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)  # these are not encodable
+_HIDDEN = re.compile(f"[{re.escape(''.join(map(chr, _MARKED)))}\ud800-\udfff]")
 
 
 def visible(text: str, longest: int = LONGEST) -> str:
@@ -28,3 +30,8 @@ def visible(text: str, longest: int = LONGEST) -> str:
     if left_out > 0:
         text += f" … [cut here: {left_out:,} more characters are in the records]"
     return text
+
+
+def one_line(text: str, longest: int = LONGEST_LINE) -> str:
+    """Return the text visible in one line; of a longer one the beginning."""
+    return visible(text.replace("\n", "\\n"), longest)

@@ -47,7 +47,7 @@ def read_runs(directories: Iterable[Path]) -> Run:
         explanations=labelled("explanations"),
         footer=_footer_of([run.footer for run in runs.values()]),
         resumed=tuple(record for run in runs.values() for record in run.resumed),
-        damaged=tuple(number for run in runs.values() for number in run.damaged),
+        damaged=tuple(f"{label}: {one}" for label, run in labels.items() for one in run.damaged),
         machines={label: run.header.machine for label, run in labels.items()},
         labels={
             _with_label(target, label).target: label

@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -31,15 +32,7 @@ def render(run: Run) -> str:
 
 def render_summary(summary: Summary) -> str:
     """Return the report of view data as one HTML document."""
-    environment = Environment(
-        loader=_LOADER,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"linked": linked, "cut": cut, "figure": figure}
-    links = Links(summary)
+    environment, links = _templates(), Links(summary)
     style, script = _joined(environment, STYLES), _joined(environment, SCRIPTS)
     return environment.get_template("index.html.j2").render(
         summary=summary,
@@ -49,6 +42,20 @@ def render_summary(summary: Summary) -> str:
         script=Markup(script),
         data=Markup(embeddable(payload(summary, links))),
     )
+
+
+@cache
+def _templates() -> Environment:
+    """Return the templates, which are compiled once."""
+    environment = Environment(
+        loader=_LOADER,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"linked": linked, "cut": cut, "figure": figure}
+    return environment
 
 
 def write(directory: Path, *others: Path, output: Path | None = None) -> Path:

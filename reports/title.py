@@ -9,6 +9,8 @@ from reports.evidence import Evidence
 from reports.targets import Facts
 from reports.text import count, fact
 
+DAMAGED_SHOWN = 3
+
 
 @dataclass(frozen=True)
 class Title:
@@ -61,7 +63,7 @@ def title_of(run: Run, evidence: tuple[Evidence, ...]) -> Title:
         "finished": footer.finished if footer else "",
         "duration": f"{footer.seconds} s" if footer else "",
         "exit status": fact(footer.exit_status) if footer else "",
-        "damaged lines": ", ".join(map(str, run.damaged)),
+        "damaged lines": told_of_damage(run),
     }
     machine = {} if run.machines else {key: fact(one) for key, one in vars(header.machine).items()}
     # A folder may be called `command`: machines are facts of their own.
@@ -79,6 +81,12 @@ def title_of(run: Run, evidence: tuple[Evidence, ...]) -> Title:
         runs=max(1, len(run.machines)),
         facts=(*((label, text) for label, text in {**facts, **machine}.items() if text), *told),
     )
+
+
+def told_of_damage(run: Run) -> str:
+    """Say which lines were left out and why, of many the first few; "" where none was."""
+    first, rest = run.damaged[:DAMAGED_SHOWN], len(run.damaged) - DAMAGED_SHOWN
+    return "; ".join([*first, *([f"and {rest:,} more"] if rest > 0 else [])])
 
 
 def _place(machine: Machine) -> str:

@@ -16,6 +16,7 @@ from adapters.harness.threads import MOST
 from records.file import RecordsError
 from records.pieces import Planned, Selection
 from reports import html
+from suite import consent
 from suite.expectations import Expectations
 from suite.judging import Judging
 from suite.known import read_known, unfit
@@ -49,6 +50,7 @@ class Suite:
         else:
             Suite.recording = _recording(config)
             if stopped := Suite.recording.stopped:
+                _check_consent(options, stopped.header.selection)
                 self.reached = Reached.of(stopped)
                 _select(options, stopped.header.selection)
         self.targets = registry.targets(_chosen(options), options.device, options.mode)
@@ -166,6 +168,13 @@ def _recording(config) -> Recording:
         raise registry.UsageError(f"--resume {options.resume}: {error}") from None
 
 
+def _check_consent(options, selection: Selection) -> None:
+    """Refuse to run what only the records of a stopped run name. Raises UsageError."""
+    given = {name: getattr(options, name) for name in consent.PROGRAMS}
+    if reason := consent.objection(selection, given, options.trust_records):
+        raise registry.UsageError(f"--resume {options.resume}: {reason}")
+
+
 def _select(options, selection: Selection) -> None:
     for name, value in vars(selection).items():
         setattr(options, name, value)
@@ -183,6 +192,7 @@ def _settings(options) -> Settings:
         deadline=options.deadline,
         memory_limit=int(machine_memory() * SHARE) if limit is None else limit * 2**20,
         threads=options.threads or Settings.threads,
+        locked=options.locked,
         smoke=SMOKE,
     )
 

@@ -1,13 +1,19 @@
 """Records: what a killed run leaves can be read, what is foreign is refused in one line."""
 
+import html
 import json
 import math
+import os
+import re
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from records.file import (
     FILE_NAME,
+    LARGEST_FILE,
     RecordsError,
     RecordWriter,
     Run,
@@ -70,7 +76,8 @@ def test_what_is_written_comes_back(tmp_path):
 @pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan, 0.1, 5e-324, 1.0, None])
 def test_every_number_comes_back(number):
     """Those that JSON lacks too, and as the type that they were."""
-    told = record_of(line_of(replace(PLAIN, error_over_bound=number))).error_over_bound
+    row = replace(PLAIN, worst=replace(PLAIN.worst, canonical=number))
+    told = record_of(line_of(row)).worst.canonical
     assert (type(told), repr(told)) == (type(number), repr(number))
 
 
@@ -193,14 +200,17 @@ DEEP = json.loads("[" * 500 + "]" * 500)
         (("known",), {"what": "w"}, "verdict.known lacks upstream"),
         (("colour",), "blue", "verdict has the unknown field 'colour'"),
         (("\x1b\n" * 99,), 1, r"verdict has the unknown field '\\x1b\\n"),
+        (("error_over_bound",), -1.0, "verdict.error_over_bound is less than 0"),
+        (("max_ulp",), "-inf", "verdict.max_ulp is less than 0"),
+        (("target",), ["t"], "verdict.target is a list, should be a text"),
         (("kind",), "guess", "a record of the unknown kind 'guess'"),
         (("kind",), ["verdict"], "a record of the unknown kind"),
-        (("kind",), "header", "line 5: header "),
+        (("kind",), "header", "header "),
     ],
 )
 def test_what_is_no_record_does_not_pass_the_door(tmp_path, place, value, complaint):
-    """A wrong type, depth, size, word or field is told with its line and its field."""
-    path = write_run(tmp_path)
+    """A wrong type, depth, size, word or field costs its line, and is told with its field."""
+    path = write_run(tmp_path, status=0)
     lines = path.read_text("utf-8").splitlines()
     told = json.loads(lines[4])
     holder = told
@@ -208,10 +218,86 @@ def test_what_is_no_record_does_not_pass_the_door(tmp_path, place, value, compla
         holder = holder[name]
     holder[place[-1]] = value
     path.write_text("\n".join([*lines[:4], json.dumps(told), *lines[5:]]) + "\n", "utf-8")
-    with pytest.raises(RecordsError, match=f"line 5: .*{complaint.removeprefix('line 5: ')}") as it:
+    run = read_run(tmp_path)
+    (told,) = run.damaged
+    assert re.match(f"line 5: .*{complaint}", told)
+    assert told.isprintable()
+    assert len(told) < 600
+    assert run.complete
+    assert len(run.verdicts) == len(PAIRS) * len(TENSORS) - 1
+    assert told.split(",")[0] in html.unescape(render(run))
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "complaint"),
+    [
+        (("planned",), 3, "header.planned is a whole number, should be an object"),
+        (("planned", "pairs"), "3", "header.planned.pairs is a text, should be a whole number"),
+        (("planned", "pairs"), [], "header.planned.pairs is a list, should be a whole number"),
+        (("tensors",), {"y": 1}, "header.tensors is an object, should be a list"),
+        (("machine", "cores"), 0.5, "header.machine.cores is a number, should be a whole number"),
+        (("colour",), DEEP, "header has the unknown field 'colour'"),
+    ],
+)
+def test_a_header_that_is_none_is_refused(tmp_path, place, value, complaint):
+    """Without its header nothing of a run can be shown: one line says what is wrong with it."""
+    path = write_run(tmp_path)
+    header, *rest = path.read_text("utf-8").splitlines(keepends=True)
+    told = json.loads(header)
+    holder = told
+    for name in place[:-1]:
+        holder = holder[name]
+    holder[place[-1]] = value
+    path.write_text("".join([json.dumps(told) + "\n", *rest]), "utf-8")
+    with pytest.raises(RecordsError, match=re.escape(f"records.jsonl: line 1: {complaint}")):
         read_run(tmp_path)
-    assert "\n" not in str(it.value) and "\x1b" not in str(it.value)
-    assert len(str(it.value)) < 600
+
+
+@pytest.mark.parametrize("depth", [330, 500, 900, 10_000])
+def test_nesting_costs_a_line(tmp_path, depth):
+    """However deep, and wherever it stands."""
+    path = write_run(tmp_path, status=0)
+    lines = path.read_bytes().splitlines(keepends=True)
+    deep = b"[" * depth + b"]" * depth
+    line = b'{"kind": "verdict", "worst": {"index": ' + deep + b"}}\n"
+    path.write_bytes(b"".join([*lines[:5], line, *lines[5:]]))
+    run = read_run(tmp_path)
+    assert len(run.damaged) == 1
+    assert len(run.verdicts) == len(PAIRS) * len(TENSORS)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    """A named pipe, a device, a link to one, a folder, and more than anybody wrote."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    with open(tmp_path / "large", "wb") as file:
+        file.truncate(LARGEST_FILE + 1)
+    for what, complaint in [
+        (tmp_path / "pipe", "it is no file"),
+        (Path("/dev/zero"), "it is no file"),
+        (tmp_path / "folder", "Is a directory"),
+        (tmp_path / "large", "it has 1024 MB; at most 1024 are read"),
+    ]:
+        (tmp_path / FILE_NAME).unlink(missing_ok=True)
+        (tmp_path / FILE_NAME).symlink_to(what)
+        for read in (read_run, read_stopped):
+            with pytest.raises(RecordsError, match=complaint):
+                read(tmp_path)
+
+
+def test_a_text_that_makes_patterns_backtrack(tmp_path):
+    """Every text of 20,000 letters that a pattern could stumble over is shown in a moment."""
+    writer = RecordWriter(tmp_path, HEADER)
+    for number, words in enumerate(
+        (" (", "((", "http://", "http://.", "a: ", "0x", "1e", " \n", ")-")
+    ):
+        text = (words * 20_000)[:19_999]
+        row = replace(PLAIN, verdict=Verdict.VIOLATES, known=None, message=text, log=text)
+        writer.write(replace(row, case=f"{number} {text}", target=text, tensor=text))
+    writer.close(footer())
+    began = time.process_time()
+    render(read_run(tmp_path))
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize(
@@ -223,7 +309,7 @@ def test_a_damaged_line_is_left_out_and_counted(tmp_path, line):
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:3], line + b"\n", *lines[4:8], line + b"\n", *lines[8:]]))
     run = read_run(tmp_path)
-    assert run.damaged == (4, 9)
+    assert run.damaged == ("line 4: no JSON object", "line 9: no JSON object")
     assert run.complete
     assert len(run.verdicts) == len(PAIRS) * len(TENSORS) - 1
     assert "2 lines of records.jsonl cannot be read, and what they said is missing." in render(run)

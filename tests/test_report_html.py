@@ -270,7 +270,8 @@ def test_command_tells_of_damaged_lines(folder):
     path.write_bytes(b"\n".join([first, second[:30], rest]))
     done = command(folder)
     assert done.returncode == 0
-    assert done.stderr == "warning: 1 line of the records cannot be read, and left out\n"
+    told = "warning: 1 line of the records left out: line 2: no JSON object\n"
+    assert done.stderr == told
     assert "1 line of records.jsonl cannot be read" in (folder / "index.html").read_text("utf-8")
 
 

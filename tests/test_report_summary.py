@@ -57,14 +57,15 @@ def test_finished_run_with_missing_pairs_says_so():
 
 def test_damaged_lines_are_told():
     """In the banner how many they are, and among the facts which."""
-    title = summarize(replace(gold(), damaged=(7,))).title
+    title = summarize(replace(gold(), damaged=("line 7: no JSON object",))).title
     expected = "1 line of records.jsonl cannot be read, and what it said is missing."
     assert (title.banner, title.damaged) == (expected, 1)
-    title = summarize(replace(gold(), damaged=(7, 9), footer=None)).title
+    lines = tuple(f"line {at}: {word}" for at, word in enumerate("abcde", 1))
+    title = summarize(replace(gold(), damaged=lines, footer=None)).title
     assert title.banner.startswith("Incomplete run: ")
-    assert title.banner.endswith(" 2 lines of records.jsonl cannot be read, and what they said is "
+    assert title.banner.endswith(" 5 lines of records.jsonl cannot be read, and what they said is "
                                  "missing.")  # fmt: skip
-    assert ("damaged lines", "7, 9") in title.facts
+    assert ("damaged lines", "line 1: a; line 2: b; line 3: c; and 2 more") in title.facts
 
 
 def test_summary_is_pure(summary):

@@ -11,8 +11,8 @@ from reports.text import fact, figure, log_figure, option_name, option_text
 
 def test_control_characters_become_visible():
     """ANSI escapes, NUL, C1 controls and bidi overrides are shown, line ends stay."""
-    assert visible("\x1b[31mred\x1b[0m\n\tx\0\x7f") == r"\x1b[31mred\x1b[0m" "\n\tx" r"\x00\x7f"
-    assert visible("a\u202eb\x9bc") == "a\\u202eb\\x9bc"
+    assert visible("\x1b[31mred\x1b[0m\n\tx\0\x7f") == r"\x1b[31mred\x1b[0m" "\n\tx" r"\x00\u007f"
+    assert visible("a\u202eb\x9bc") == "a\\u202eb\\u009bc"
 
 
 def test_lone_surrogates_become_encodable():

@@ -8,13 +8,17 @@ from pathlib import Path
 from packaging.specifiers import InvalidSpecifier
 
 from adapters.harness.header import Implementation, has_header, read_header
+from adapters.harness.text import one_line
 
 FOLDER = Path(__file__).parent.parent
 OPERATORS = tuple("<>=!~")
 
 
 class UsageError(Exception):
-    """A name that cannot be used; the message is one line with the valid choices."""
+    """A name that cannot be used; the message is one visible line with the valid choices."""
+
+    def __init__(self, message: str):
+        super().__init__(one_line(message))
 
 
 @dataclass(frozen=True)

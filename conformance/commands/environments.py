@@ -3,18 +3,24 @@
 Each has its owner, the implementation whose header asks for it. 'own' is what no other folder
 shares: uv links the files of a package from its own cache, which `uv cache prune` frees.
 
+A lock, locks/NAME.txt beside an adapter, holds every package with its version and the hashes of its
+files, and no address; `pytest --locked` installs nothing else. A package from a folder of your
+own (PIP_FIND_LINKS) is locked with the hash of the file there.
+
 examples:
   python -m conformance environments
   python -m conformance environments --prune
+  python -m conformance environments --lock adapters/pytorch.py
 
-exit status: 0
+exit status: 0, or 2 for a lock that cannot be made
 """
 
 import argparse
 from dataclasses import asdict
+from pathlib import Path
 
-from adapters.harness import disk, registry, trust
-from conformance.grammar import YES, add_json, print_json
+from adapters.harness import disk, environments, locks, registry, trust
+from conformance.grammar import YES, Failure, add_json, print_json
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,10 +30,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="remove those that no header asks for: of other versions, older headers and adapters "
         "of your own; they are built again when they are needed (not while a run uses them)",
     )
+    parser.add_argument(
+        "--lock",
+        metavar="FILE",
+        type=Path,
+        help="write the lock of this adapter anew, and print its path",
+    )
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.lock:
+        print(_lock(options.lock))
+        return YES
     found = disk.held(registry.implementations().values())
     if not options.json:
         for one in found:
@@ -51,6 +66,13 @@ def run(options: argparse.Namespace) -> int:
         freed = sum(one.own for one, reason in kept.items() if not reason)
         print(f"at least {_megabytes(freed).strip()} freed")
     return YES
+
+
+def _lock(path: Path) -> Path:
+    try:
+        return locks.write(registry.read_own(path, shadow=True))
+    except (registry.UsageError, environments.EnvironmentFailed) as error:
+        raise Failure(str(error)) from None
 
 
 def _remove(one: disk.Held) -> str:

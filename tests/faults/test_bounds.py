@@ -11,6 +11,7 @@ from adapters.harness.host import Host
 from adapters.harness.memory import resident
 from adapters.harness.plan import Held
 from tests.faults.driving import STARTING, check_own_answer, request, target_of
+from tests.faults.trial import lost
 
 ROOM = 100 * 2**20
 SIZE = 2**14
@@ -27,6 +28,7 @@ SETTLED = 1.0
         ("malicious", "many_names", "the answer cannot be sent: a header of 2"),
     ],
 )
+@lost("the case")
 def test_an_answer_that_is_too_large(strike, adapter, fault, message):
     """A header, an answer, a text beyond their bounds: the case is told, the host stays small."""
     before = resident(os.getpid())

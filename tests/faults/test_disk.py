@@ -5,6 +5,7 @@ import resource
 import pytest
 
 from records.file import FILE_NAME, read_run
+from tests.faults.trial import lost
 from tests.faults.whole_run import chosen, run
 
 ROOM = 2**16
@@ -16,6 +17,7 @@ def limit_files():
 
 
 @pytest.mark.parametrize("more", [(), ("-n", "2")])
+@lost("what was not reached")
 def test_a_full_disk_under_the_records(token, tmp_path, more):
     """The run stops at the first verdict that cannot be written, with its own exit status."""
     folder = tmp_path / "report"
@@ -35,6 +37,7 @@ def test_a_full_disk_under_the_records(token, tmp_path, more):
     ("folder", "more"),
     [("/proc/report", ()), ("a-file/report", ()), ("a-file/report", ("-n", "2"))],
 )
+@lost("the run, before it began")
 def test_a_report_folder_that_cannot_be_written(token, tmp_path, folder, more):
     """The run ends before it began, in one line that names the path; not even root can write."""
     (tmp_path / "a-file").write_text("this is no folder")
@@ -46,6 +49,7 @@ def test_a_report_folder_that_cannot_be_written(token, tmp_path, folder, more):
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@lost("the page")
 def test_a_page_that_cannot_be_written(token, tmp_path):
     """The records are complete; the run still says that its report is missing, and fails."""
     folder = tmp_path / "report"

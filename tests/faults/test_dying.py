@@ -6,6 +6,7 @@ from suite.smoke import SMOKE
 from tests.faults.adapters.dying import TRACES
 from tests.faults.driving import STARTING
 from tests.faults.miniature import STRUCK_DTYPE
+from tests.faults.trial import lost
 
 
 def died(outcome, message):
@@ -14,6 +15,7 @@ def died(outcome, message):
     assert outcome.seconds < STARTING  # the end was noticed; no deadline was waited for
 
 
+@lost("the case")
 def test_a_segmentation_fault(strike):
     """The signal is named, and the Python line that led to it is in the log."""
     outcome = strike("dying", "segmentation_fault")
@@ -21,6 +23,7 @@ def test_a_segmentation_fault(strike):
     assert "in segmentation_fault" in outcome.struck.log
 
 
+@lost("the case")
 def test_an_abort_from_c(strike):
     """abort() is told as the signal that it is."""
     outcome = strike("dying", "abort")
@@ -28,26 +31,31 @@ def test_an_abort_from_c(strike):
     assert "in abort" in outcome.struck.log
 
 
+@lost("the case")
 def test_an_exit_in_a_case(strike):
     """os._exit in a case is a crash with its exit status."""
     died(strike("dying", "exit_at_once"), "the process ended with exit status 7")
 
 
+@lost("the case")
 def test_an_exit_of_the_interpreter(strike):
     """sys.exit in a case is no answer but an end."""
     died(strike("dying", "exit_by_sys"), "the process ended with exit status 5")
 
 
+@lost("the case")
 def test_an_exit_in_the_middle_of_an_answer(strike):
     """A frame that breaks off is the end of the process, not garbage."""
     died(strike("dying", "exit_mid_answer"), "the process ended with exit status 0")
 
 
+@lost("the case")
 def test_answers_closed_by_a_process_that_lives_on(strike):
     """A process that can no longer answer is ended and counted as crashed."""
     died(strike("dying", "close_answers"), "the process closed its answers without ending")
 
 
+@lost("the case")
 def test_a_death_whose_fork_holds_the_pipes(strike):
     """The end is noticed though a fork keeps every pipe open, and the fork is killed."""
     died(strike("dying", "leave_a_fork"), "the process ended with exit status 9")
@@ -59,6 +67,7 @@ def test_a_fork_left_behind_by_a_sound_answer(strike):
 
 
 @pytest.mark.parametrize("fault", ["leave_a_daemon", "daemons_for_ever"])
+@lost("the case")
 def test_a_death_whose_daemon_holds_the_pipes(strike, fault):
     """What left its group, its session and its parent is found and killed; the crash is told."""
     died(strike("dying", fault), "the process ended with exit status 9")
@@ -69,6 +78,7 @@ def test_a_daemon_left_behind_by_a_sound_answer(strike):
     assert strike("dying", "daemon_and_answer").struck.ended == "answered"
 
 
+@lost("the case")
 def test_memory_that_grows_in_children(strike):
     """The limit is that of all a target's processes together."""
     outcome = strike("dying", "children_grow", memory_limit=400 * 2**20)
@@ -82,6 +92,7 @@ def test_memory_that_children_share(strike):
     assert strike("dying", "children_share", memory_limit=400 * 2**20).struck.ended == "answered"
 
 
+@lost("the case")
 def test_memory_that_grows(strike):
     """Memory is taken until the limit, and the limit is named."""
     outcome = strike("dying", "grow", memory_limit=400 * 2**20)
@@ -98,6 +109,7 @@ def test_memory_that_grows(strike):
         ("raise_at_import", "RuntimeError: the library was built for another machine"),
     ],
 )
+@lost("every case of that adapter")
 def test_an_adapter_that_does_not_get_to_its_hello(strike, fault, message):
     """An end at import or at hello is a broken adapter, told at once for every case."""
     outcome = strike("dying", fault, others="broken adapter")
@@ -126,6 +138,7 @@ def test_a_process_killed_in_its_smoke_case(strike, tmp_path, monkeypatch, told)
     assert told == [f"dying-cpu-eager: {again}"]
 
 
+@lost("every case, until the run is resumed")
 def test_a_process_killed_at_every_import(strike, told):
     """A second kill is not the adapter's fault: nothing was run, and it can be asked again."""
     outcome = strike("dying", "killed_at_import", others="not run")
@@ -134,6 +147,7 @@ def test_a_process_killed_at_every_import(strike, told):
     assert len(told) == 1
 
 
+@lost("the cases after the last restart")
 def test_restarts_are_capped(strike, monkeypatch):
     """Where every case dies, the restarts run out and the remaining cases are not run."""
     monkeypatch.setenv("MINIATURE_STRUCK_DTYPE", "float32")

@@ -5,6 +5,7 @@ import pytest
 from records.file import read_run
 from suite.known import read_known
 from tests.faults.miniature import FAULT, STRUCK_DTYPE
+from tests.faults.trial import lost
 from tests.faults.whole_run import FIRST, LAST, SECOND, STRUCK, chosen, run
 
 
@@ -58,6 +59,7 @@ def test_a_known_violation_and_one_that_is_no_more(folder, tmp_path, monkeypatch
     assert read_run(folder).footer.exit_status == 1
 
 
+@lost("every case of that adapter")
 def test_a_broken_adapter(folder, monkeypatch):
     """An adapter that fails the smoke case: 1, and no verdict but `broken adapter`."""
     monkeypatch.setenv(STRUCK_DTYPE, "float32")
@@ -69,6 +71,7 @@ def test_a_broken_adapter(folder, monkeypatch):
     assert line in done.stdout
 
 
+@lost("the cases after the last restart")
 def test_cases_that_were_not_run(folder, monkeypatch):
     """After the last restart the remaining cases are `not run`: 1, with the reason."""
     monkeypatch.setenv(FAULT, "exit_at_once")
@@ -82,6 +85,7 @@ def test_cases_that_were_not_run(folder, monkeypatch):
     assert "not run: the process died 6 times; at last the process ended with" in done.stdout
 
 
+@lost("the case")
 def test_a_time_out_has_the_stack_in_its_record(folder, monkeypatch):
     """`--deadline` is heeded, and the record holds where the worker was."""
     monkeypatch.setenv(FAULT, "hold_the_gil")
@@ -93,6 +97,7 @@ def test_a_time_out_has_the_stack_in_its_record(folder, monkeypatch):
     assert {FIRST, SECOND, LAST} < verdicts_of(folder).keys()
 
 
+@lost("the case")
 def test_a_memory_limit(folder, monkeypatch):
     """`--memory-limit` ends a case that grows; the other cases go on."""
     monkeypatch.setenv(FAULT, "grow")

@@ -5,6 +5,7 @@ import pytest
 from adapters.harness import text
 from tests.faults.driving import check_own_answer, request
 from tests.faults.fuzzing import check_visible
+from tests.faults.trial import lost
 
 ESCAPED = r"\x1b]0;owned\x07\x1b[2J\u202e\udcff\x9b31m"
 
@@ -42,6 +43,7 @@ def test_what_a_hello_says(strike):
     check_visible(outcome.observations["a"].conventions, text.LONGEST_LINE)
 
 
+@lost("every case of that adapter")
 def test_what_an_import_says(strike):
     """An adapter that fails to import speaks through the same door."""
     outcome = strike("malicious", "escapes_at_import", others="broken adapter")

@@ -8,8 +8,13 @@ from adapters.harness import environments, header, locks, registry
 from adapters.harness.conversation import Settings
 from adapters.harness.host import Host
 from adapters.harness.registry import Target
+from records.file import read_run
 from tests.faults.driving import check_own_answer, request
+from tests.faults.trial import lost
 from tests.faults.wheelhouse import ADAPTER, make_wheel
+from tests.faults.whole_run import FIRST
+from tests.faults.whole_run import run as whole_run
+from tests.front_door import conformance, one_line
 
 CORE = ("pytorch", "keras", "flax", "gluon")
 
@@ -54,6 +59,7 @@ def test_a_locked_environment_is_another(needy):
     assert environments.environment_folder(locks.locked(needy)) != usual
 
 
+@lost("every case of that target")
 def test_a_lock_that_there_is_none_of(needy):
     """One line, with the path."""
     told = run(needy)
@@ -61,6 +67,7 @@ def test_a_lock_that_there_is_none_of(needy):
     assert told.message.startswith(f"there is no lock of needy: {locks.path_of(needy)}: ")
 
 
+@lost("every case of that target")
 def test_a_lock_of_something_else(needy):
     """Another version than the header's is not installed from its lock."""
     locks.write(needy)
@@ -83,3 +90,30 @@ def test_the_locks_of_the_core(name):
     lines = text.splitlines()[1:]
     pattern = r"[\w.-]+==[\w.+]+ \\|    --hash=sha256:[0-9a-f]{64}( \\)?"
     assert all(re.fullmatch(pattern, line) for line in lines)
+
+
+def test_a_run_from_locks(needy, tmp_path):
+    """`--locked` installs from the lock beside the adapter, and is kept for who resumes the run."""
+    adapter = f"--adapter={needy.path}"
+    options = ("--locked", f"--case={FIRST}", f"--report={tmp_path / 'report'}")
+    without = whole_run(adapter, *options)
+    assert without.returncode == 1
+    assert f"there is no lock of needy: {locks.path_of(needy)}" in without.stdout
+    locks.write(needy)
+    done = whole_run(adapter, *options)
+    assert done.returncode == 0, done.stdout
+    assert environments.is_built(locks.locked(needy))
+    assert not environments.is_built(needy)
+    assert read_run(tmp_path / "report").header.selection.locked
+
+
+def test_a_lock_is_written_by_the_front_door(needy):
+    """Beside the adapter that is named; what cannot be resolved is one line."""
+    done = conformance("environments", "--lock", needy.path)
+    assert (done.returncode, done.stdout) == (0, f"{locks.path_of(needy)}\n")
+    assert locks.locked(needy).lock == locks.path_of(needy)
+    needy.path.write_text(ADAPTER.replace("==1.0", "==2.0"))
+    assert "no version of miniature-needs==2.0" in one_line(
+        conformance("environments", "--lock", needy.path)
+    )
+    assert "no.py: there is no such" in one_line(conformance("environments", "--lock", "no.py"))

@@ -5,8 +5,10 @@ import threading
 from adapters.harness.conversation import Settings, Smoke
 from adapters.harness.host import Host
 from tests.faults.driving import PLAN, STARTING, check_own_answer, request, target_of
+from tests.faults.trial import lost
 
 
+@lost("the case")
 def test_a_request_that_cannot_be_made(token):
     """A case whose data raise is not run, and says why; every other gets its answer."""
     plan = {name: lambda name=name: request(name) for name in PLAN}
@@ -21,6 +23,7 @@ def test_a_request_that_cannot_be_made(token):
             check_own_answer(request(name), host.observe(target_of("sound"), name))
 
 
+@lost("the cases that have the mistake")
 def test_a_request_that_cannot_be_sent(token):
     """What no frame can hold costs every case that has it; the last one has not."""
     plan = {name: lambda name=name: {**request(name), "note": object()} for name in PLAN[:-1]}
@@ -34,6 +37,7 @@ def test_a_request_that_cannot_be_sent(token):
             assert "WireError: cannot be sent: Object of type object" in told.message
 
 
+@lost("every case of that target")
 def test_a_smoke_check_that_raises(token):
     """A mistake in the judging of the smoke case is not laid at the adapter's door."""
     smoke = Smoke(lambda: request("a"), lambda observation: {}["no such verdict"])
@@ -45,6 +49,7 @@ def test_a_smoke_check_that_raises(token):
         assert told.message == "a mistake of the suite: KeyError: 'no such verdict'"
 
 
+@lost("what was not reached")
 def test_a_run_that_ends_early(token, monkeypatch):
     """Stopping before anything was answered leaves no case waiting and no process behind."""
     monkeypatch.setenv("MINIATURE_FAULT", "sleep_at_import")

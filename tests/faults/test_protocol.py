@@ -3,6 +3,7 @@
 import pytest
 
 from tests.faults.driving import STARTING
+from tests.faults.trial import lost
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,7 @@ from tests.faults.driving import STARTING
         ("no_answer", "its answer to 'struck' has no steps"),
     ],
 )
+@lost("the case")
 def test_bytes_that_are_no_answer(strike, fault, message):
     """Garbage, absurd lengths, another version, another request's answer: a broken adapter."""
     outcome = strike("garbling", fault)
@@ -49,6 +51,7 @@ def test_bytes_that_are_no_answer(strike, fault, message):
         ("a_number_of_5000_digits", "the header is no JSON"),
     ],
 )
+@lost("the case")
 def test_frames_that_are_malformed(strike, fault, message):
     """Whatever cannot be is told of its case; the other cases have their own answers."""
     outcome = strike("garbling", fault)
@@ -64,6 +67,7 @@ def test_frames_that_are_malformed(strike, fault, message):
         ("hello_is_a_list", "ValueError"),
     ],
 )
+@lost("every case of that adapter")
 def test_a_hello_that_is_none(strike, fault, message):
     """A hello in the wrong form breaks the adapter, in one line that says what is wrong."""
     outcome = strike("garbling", fault, others="broken adapter")
@@ -72,6 +76,7 @@ def test_a_hello_that_is_none(strike, fault, message):
     assert outcome.seconds < STARTING
 
 
+@lost("every case of that target")
 def test_a_hello_from_a_machine_without_the_device(strike):
     """Nobody is at fault: the target is unavailable, and the line says what there is."""
     outcome = strike("garbling", "hello_for_another_machine", others="unavailable")

@@ -1,6 +1,7 @@
 """A host that is late, stopped or killed: its lateness is laid at nobody's door."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -16,7 +17,8 @@ from tests.faults.adapters.dying import SOCKET
 from tests.faults.adapters.hanging import FIFO
 from tests.faults.driving import STARTING, ends_within, processes_with
 from tests.faults.miniature import FAULT
-from tests.faults.whole_run import LIMIT, ROOT
+from tests.faults.trial import lost
+from tests.faults.whole_run import LIMIT, ROOT, wait_until
 
 DEADLINE = 1.0
 STOPPED = 3.0
@@ -30,9 +32,9 @@ def host(token, tmp_path, monkeypatch):
     monkeypatch.setenv(FIFO, str(fifo))
     started = []
 
-    def start(fault, *arguments):
+    def start(fault, *arguments, adapter="hanging"):
         monkeypatch.setenv(FAULT, fault)
-        command = [sys.executable, "-m", "tests.faults.hosting", "hanging", str(DEADLINE)]
+        command = [sys.executable, "-m", "tests.faults.hosting", adapter, str(DEADLINE)]
         process = subprocess.Popen(
             [*command, *map(str, arguments)], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
@@ -64,6 +66,7 @@ def test_a_host_that_is_stopped(host, fault, ended):
     assert told.count(": answered") == (5 if ended == "answered" else 4)
 
 
+@lost("what was not reached")
 def test_a_killed_host_whose_worker_does_not_even_start(host, tmp_path, token):
     """A worker that hangs before its first line of Python goes with the host all the same."""
     start, _ = host
@@ -80,11 +83,35 @@ def test_a_killed_host_whose_worker_does_not_even_start(host, tmp_path, token):
     assert all(ends_within(pid, 5.0) for pid in left)
 
 
+@pytest.mark.parametrize(
+    ("adapter", "fault", "processes"),
+    [("hanging", "sleep_at_import", 1), ("dying", "daemon_at_import", 2)],
+)
+@lost("what was not reached")
+def test_a_killed_host_whose_worker_imports(host, token, adapter, fault, processes):
+    """A worker that hangs while it imports goes with the host, and a daemon it left as well."""
+    start, _ = host
+    process = start(fault, adapter=adapter)
+    wait_until(lambda: len(list(filter(_is_worker, processes_with(token)))) == processes)
+    left = processes_with(token)
+    process.kill()
+    process.wait()
+    assert all(ends_within(pid, 5.0) for pid in left)
+
+
+def _is_worker(pid):
+    """Say whether a process is a worker, or a fork of one, and has got to its adapter."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline") as line:
+        return line.read().split("\0")[1:3] == ["-m", "adapters.harness.worker"]
+    return False
+
+
 def _is_sleeping(pid):
     with open(f"/proc/{pid}/cmdline") as line:
         return line.read().startswith("sleep\0")
 
 
+@lost("the case")
 def test_a_death_while_somebody_out_of_reach_holds_the_pipe(strike, tmp_path, monkeypatch):
     """The answers have no end then; the death is told all the same, and at once."""
     path = tmp_path / "socket"

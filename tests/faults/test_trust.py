@@ -6,6 +6,7 @@ import stat
 import pytest
 
 from adapters.harness import environments, trust
+from tests.faults.trial import lost
 
 NOBODY = 65534
 
@@ -56,6 +57,7 @@ def test_what_others_may_write_is_built_again(tiny, built, where):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
 @pytest.mark.parametrize("where", ["", trust.MARKER, "bin"])
+@lost("every case of that target")
 def test_what_belongs_to_another_is_neither_run_nor_touched(tiny, built, where):
     """Somebody else's environment is refused in one line."""
     os.chown(built / where, NOBODY, NOBODY)
@@ -65,6 +67,7 @@ def test_what_belongs_to_another_is_neither_run_nor_touched(tiny, built, where):
     assert (built / "bin").exists()
 
 
+@lost("every case of that target")
 def test_a_folder_without_the_mark_is_left_alone(tiny):
     """Whatever lies where an environment should be, is somebody's."""
     folder = environments.environment_folder(tiny)

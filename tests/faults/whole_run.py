@@ -31,11 +31,19 @@ def chosen(adapter: str, report: Path, cases: str = CASES) -> list[str]:
     return [f"--adapter={ADAPTERS / adapter}.py", f"--case={cases}", f"--report={report}"]
 
 
-def run(*arguments, before=None) -> subprocess.CompletedProcess:
+def wait_until(holds) -> None:
+    """Wait until something holds, on a busy machine."""
+    until = time.monotonic() + LIMIT
+    while not holds():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
+
+
+def run(*arguments, before=None, cwd=ROOT) -> subprocess.CompletedProcess:
     """Run the suite to its end."""
     return subprocess.run(
         command(*arguments),
-        cwd=ROOT,
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=LIMIT,

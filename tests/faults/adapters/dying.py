@@ -26,12 +26,30 @@ def killed_once(place):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def in_another_session(then):
+    """Do something in a process that left its group and session, and whose parent has ended."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            then()
+        os._exit(0)
+    os.wait()
+
+
+def wait_for_ever():
+    while True:
+        signal.pause()
+
+
 if fault() == "exit_at_import":
     os._exit(3)
 if fault() == "killed_at_import":
     os.kill(os.getpid(), signal.SIGKILL)
 if fault() == "killed_at_the_first_import":
     killed_once("at import")
+if fault() == "daemon_at_import":
+    in_another_session(wait_for_ever)
+    wait_for_ever()
 if fault() == "raise_at_import":
     raise RuntimeError("the library was built for another machine")
 
@@ -82,21 +100,6 @@ def leave_a_fork(layer, steps):
         while True:
             signal.pause()
     os._exit(9)
-
-
-def in_another_session(then):
-    """Do something in a process that left its group and session, and whose parent has ended."""
-    if os.fork() == 0:
-        os.setsid()
-        if os.fork() == 0:
-            then()
-        os._exit(0)
-    os.wait()
-
-
-def wait_for_ever():
-    while True:
-        signal.pause()
 
 
 def leave_a_daemon(layer, steps):
