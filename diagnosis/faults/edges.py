@@ -182,7 +182,13 @@ def variance_below_zero(question):
     declared = question.declared.but(variance_algorithm="one_pass")
     one_pass = replace(question, declared=declared)
     names = ("y", "dx", "dgamma")
-    return _with_nan(one_pass, names, lambda lowest: lowest < 0)
+    expectations = _with_nan(one_pass, names, lambda lowest: lowest < 0)
+    return [_of_any_sign(one) if one.tensors else one for one in expectations]
+
+
+def _of_any_sign(expectation):
+    var = expectation.tensors["running_var"]
+    return changed(expectation, running_var=replace(var, least=-np.inf))
 
 
 def _with_nan(question, names, may_be_nan):
