@@ -17,6 +17,7 @@ from reference.conventions import CANONICAL
 from reference.expected import expect
 from reference.layer import Layer, Step
 from suite.known import KnownDivergence, read_known, unfit, with_known
+from test_cases.cases import all_cases
 
 LAYER = Layer(
     gamma=np.array([1.5, -0.5], "float32"),
@@ -169,6 +170,18 @@ def test_a_fault_and_a_number_are_mechanisms():
     assert Mechanism.of({"epsilon": 1e-3}).holds(asked)
     assert not Mechanism.of({"epsilon": 2e-3}).holds(asked)
     assert not Mechanism.of({"epsilon": 1e-3, "fault": "zeros"}).holds(asked)
+
+
+def test_a_bound_without_end_explains_nothing():
+    """Where float16 squares overflow nothing is claimed, and any y would fit."""
+    case = all_cases()["values-of-300-overflow-no-statistics-float16"]
+    (step,) = expect(case.layer(), case.inputs())
+    answer = {name: one.value.astype("float16") for name, one in step.tensors.items()}
+    answer["y"] = np.full_like(answer["y"], 7)
+    asked = Question.of(case.layer(), case.inputs(), Answered([answer]), CANONICAL)
+    rounded = Mechanism.of({"arithmetic": "rounded_steps"})
+    assert asked.fits(rounded.expectations(asked))
+    assert not rounded.holds(asked)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 A fault turns the expectation of a correct layer into that of the faulty one, so that a violation
 can be recognised as it. The values are the faulty layer's; the bounds are the correct layer's,
-taken at the faulty value, which is near enough to recognise a fault by.
+taken at the faulty value, which is near enough to recognise a fault by. Those of `PECULIAR` are one
+framework's at one edge: a known divergence names them, and no search looks for them.
 """
 
 from diagnosis.faults import edges, gradients, inputs, states, statistics  # noqa: F401 (they register)
