@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.harness.page import page as benchmarks_page
 from docs.records_page import json_schema, records_page
+from docs.soundness import soundness_page
 from records.verdict import Verdict
 from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS
 
@@ -58,6 +59,7 @@ PAGES = {
     "conventions.md": conventions_page,
     "records.md": records_page,
     "records.schema.json": json_schema,
+    "soundness.md": soundness_page,
 }
 """Each generated page of this folder, with the function that returns its text."""
 
