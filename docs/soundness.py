@@ -71,7 +71,7 @@ of an average; and NaN in place of a number, unless ε is 0 or the history infin
 
 A bound proves something where it is small beside the values. The size of a channel's values is that
 of the terms they are made of, not of what is left where these cancel (`reference/scale.py`); a
-channel's bound is the median of its elements. Above {WIDEST:g} of the size the channel is open: a
+channel's bound is the largest of its elements. Above {WIDEST:g} of the size the channel is open: a
 value may have the wrong sign and be within its bound. A tensor with an open channel is `undecided`,
 unless an element, of that channel or another, is outside its bound: that violates. The step after
 it is expected to go on from the target's own statistics, so that what is open is told once.
