@@ -83,10 +83,10 @@ its case, which fails nothing."""
 WHY = f"""\
 They stay open. A sum of {LONG:,} times {VALUE:g} moves a mean by up to {DRIFT:.2g} at √n u, and
 √ε is {EPSILON**0.5:.2g}: the variance that this leaves is not to be told from one. In pairs it
-would be, but what is asked of a layer is √n. E[x²] − E[x]² at a thousand deviations is a difference
-of two numbers that are each rounded by as much as the difference. With every step in half precision
-a mean of 100 deviations, a constant beside the root of ε, and squares that overflow leave nothing,
-or β."""
+would be, but what is asked of a layer is √n. E[x²] − E[x]² at a thousand deviations, or of a
+constant, is a difference of two numbers that are each rounded by as much as the difference. With
+every step in half precision a mean of 100 deviations, a constant beside the root of ε, and squares
+that overflow leave nothing, or β."""
 
 ASSUMED = """\
 ## What is assumed

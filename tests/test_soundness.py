@@ -2,9 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from docs.soundness import EPSILON, FILE, LONG, VALUE
+from docs.soundness import DRIFT, EPSILON, FILE, LONG, VALUE
+from reference.scale import WIDEST
+from reference.sums import OPERATIONS
 from test_cases.cases import all_cases
 from tests import soundness
 from tests.mutants.catalogue import MUTANTS
@@ -54,3 +57,5 @@ def test_the_long_channel_is_the_catalogue_s():
     (step,) = case.inputs()
     assert (case.shape[0], case.epsilon) == (LONG, EPSILON)
     assert float(step.x[0, 2]) == pytest.approx(VALUE, rel=2**-24)
+    in_pairs = (np.log2(LONG) + OPERATIONS) * 2**-24 * VALUE
+    assert in_pairs < WIDEST * EPSILON**0.5 < DRIFT
