@@ -10,6 +10,7 @@ from docs.figures import fused
 from docs.figures import page as figures_page
 from docs.records_page import json_schema, records_page
 from docs.reliability_page import reliability_page
+from docs.soundness import soundness_page
 from records.verdict import Verdict
 from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS
 
@@ -63,6 +64,7 @@ PAGES = {
     "records.md": records_page,
     "records.schema.json": json_schema,
     "reliability.md": reliability_page,
+    "soundness.md": soundness_page,
 }
 """Each generated page of this folder, with the function that returns its text."""
 

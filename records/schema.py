@@ -112,7 +112,7 @@ class VerdictRecord(OfTarget):
     There `tensor` is "", and `step` is where it ended. `error_over_bound` is the largest error of
     an element in units of its bound, at most 1 where it is within it, and `max_ulp` the largest
     one in units in the last place. `bound_over_scale` is how wide the bound is beside the size of
-    the values: the median of a channel's elements, in the channel where that is widest. In the
+    the values: the largest bound of a channel's elements, in the channel where it is widest. In the
     `open_channels` it is above a half, so that nothing is proved there. `differs_by` are the fewest
     declared conventions that explain why it differs, `conventions` all that are declared for the
     case. `relative_error` is the largest error in units of the size of the values, where it does

@@ -63,21 +63,23 @@ def forward_bound(
     )
     d_batch = _batch_statistics_bound(forward, precision, CHANNEL)
     if forward.uses_batch_statistics:
-        d_mean, d_variance = d_batch
+        d_mean, d_variance, above = d_batch
         if forward.axes != CHANNEL:
-            d_mean, d_variance = _batch_statistics_bound(forward, precision, forward.axes)
+            d_mean, d_variance, above = _batch_statistics_bound(forward, precision, forward.axes)
         factor = 1.0
         if conventions.normalizing_variance == "unbiased":
             factor = forward.count / max(forward.count - 1, 1)
         d_s = _spread(
             forward.variance,
-            factor * d_variance,
+            (factor * d_variance, factor * above),
             lambda v: inverse_std(v, epsilon, conventions.epsilon_placement),
         )
     else:
         d_mean, d_kept = (bound[:, None, None] for bound in d_previous)
         d_s = _spread(
-            forward.variance, d_kept, lambda r: inverse_std_of_running(r, epsilon, conventions)
+            forward.variance,
+            (d_kept, d_kept),
+            lambda r: inverse_std_of_running(r, epsilon, conventions),
         )
     d_s = d_s + (c * u + u_moments) * s
     mean = np.abs(np.asarray(forward.mean, np.float64))
@@ -210,12 +212,15 @@ def kept_error(value: np.ndarray, stored_as: FloatFormat) -> np.ndarray:
 
 
 def _batch_statistics_bound(forward: Forward, precision: Precision, axes: tuple[int, int]):
-    """Bound the batch mean and its biased variance, channel-major with the reduced axes kept."""
+    """Bound the batch mean and its biased variance, channel-major with the reduced axes kept.
+
+    The last is bounded twice, on the side of 0 and above: squares that overflow make it too large.
+    """
     count = forward.x.shape[axes[0]] * forward.x.shape[axes[1]]
     u = precision.unit(precision.gathering)
     if forward.x.size == 0:
         zero = np.zeros_like(forward.mean, np.float64)
-        return zero, zero
+        return zero, zero, zero
     x = np.asarray(forward.x, np.float64)
     g = precision.sum_error(count, precision.gathering)
     one_pass = forward.conventions.variance_algorithm == "one_pass"
@@ -236,11 +241,11 @@ def _batch_statistics_bound(forward: Forward, precision: Precision, axes: tuple[
         d_variance += precision.drift(np.square(forward.x), axes) / count
     overflows = mean_square * count > precision.sums.largest
     overflows |= np.square(x).max(axis=axes, keepdims=True) > precision.gathering.largest
-    d_variance = np.where(overflows, np.inf, d_variance)  # squares may overflow: no claim
-    return d_mean, d_variance
+    above = np.where(overflows, np.inf, d_variance)  # squares may overflow: no claim
+    return d_mean, d_variance, above
 
 
-def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_variance):
+def _running_bound(forward, precision, d_previous, d_batch_mean, d_variance, above):
     """Bound both running statistics after the update, (channels,)."""
     w = float(forward.weight)
     if w == 0:
@@ -253,7 +258,7 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_batch_varianc
         return running_statistic(whole, epsilon, conventions)
 
     batch_variance = np.square(forward.x - column(forward.batch_mean)).mean(axis=CHANNEL)
-    d_statistic = _spread(batch_variance, d_batch_variance.ravel(), kept)
+    d_statistic = _spread(batch_variance, (d_variance.ravel(), above.ravel()), kept)
     statistic = np.abs(np.asarray(forward.batch_statistic, np.float64))
     u = precision.unit(precision.moving)
     d_statistic = d_statistic + OPERATIONS * u * statistic
@@ -292,12 +297,13 @@ def _stored(bound: np.ndarray, value: np.ndarray, stored_as: FloatFormat) -> np.
     return np.where(np.isinf(bound), np.inf, stored)  # no claim stays none beside a NaN
 
 
-def _spread(value: np.ndarray, d_value: np.ndarray, function) -> np.ndarray:
-    """Bound the error of function(value): the farther of the two ends of value's interval."""
+def _spread(value: np.ndarray, d_value: tuple[np.ndarray, np.ndarray], function) -> np.ndarray:
+    """Bound the error of function(value): the farther of the two ends of value's interval, which
+    reaches so far below and above it."""
     with np.errstate(divide="ignore", invalid="ignore"):
         middle = function(value)
-        low = np.abs(function(np.maximum(value - d_value, 0)) - middle)
-        high = np.abs(function(value + d_value) - middle)
+        low = np.abs(function(np.maximum(value - d_value[0], 0)) - middle)
+        high = np.abs(function(value + d_value[1]) - middle)
     low, high = _f64(low, high)
     return np.where(np.isnan(low) | np.isnan(high), np.inf, np.maximum(low, high))
 

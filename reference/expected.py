@@ -53,9 +53,8 @@ class Expected:
     def open_channels(self) -> tuple[int, ...]:
         """The channels in which the bound is wider than the value, so that it proves nothing.
 
-        A channel is open where the median bound of its elements is above half of its scale. The
-        bound of an element grows with the element, so single ones may be above it in a channel
-        that is decided, as single ones may be below it in one that is open.
+        A channel is open where the bound of an element is above half of its scale. Both are those
+        of the element that is largest: a bound grows with the element.
         """
         if self.bound_over_scale is None:
             return ()
@@ -63,10 +62,9 @@ class Expected:
 
     @cached_property
     def bound_over_scale(self) -> np.ndarray | None:
-        """The median bound of each channel, in units of the channel's scale: (channels,), float64.
+        """The largest bound of each channel, in units of the channel's scale: (channels,), float64.
 
-        The median, since an element far out has a wide bound of its own. A value that is no number
-        has no width. None where there is no scale, or no element.
+        A value that is no number has no width. None where there is no scale, or no element.
         """
         if self.scale is None or self.value.size == 0:
             return None
@@ -76,7 +74,7 @@ class Expected:
         )
         with np.errstate(all="ignore"):
             widths = bounds / self.scale[:, None]
-        return np.median(np.where(np.isfinite(values), widths, 0.0), axis=1)
+        return np.where(np.isfinite(values), widths, 0.0).max(axis=1)
 
 
 @dataclass(frozen=True)

@@ -184,14 +184,14 @@ def test_without_epsilon_no_number_is_no_news():
 @pytest.mark.parametrize(
     ("bounds", "open_ones"),
     [
-        ([[0.4, 0.4, 9.0], [0.6, 0.6, 0.1]], (1,)),
+        ([[0.4, 0.5, 0.1], [0.4, 0.1, 0.6]], (1,)),
         ([[0.0, 0.0, 0.0], [np.inf, np.inf, 0.1]], (1,)),
         ([[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]], (0, 1)),
-        ([[0.5, 0.5, 0.5], [0.25, 0.5, 0.5]], ()),
+        ([[0.5, 0.5, 0.5], [0.25, 0.5, 0.0]], ()),
     ],
 )
-def test_a_channel_is_open_by_its_median(bounds, open_ones):
-    """One element far out decides nothing, and what makes no claim is wide."""
+def test_a_channel_is_open_by_its_widest_bound(bounds, open_ones):
+    """Above a half of the size, and what makes no claim is wide."""
     shape = np.zeros((3, 2))
     expected = Expected(shape, np.array(bounds).T, np.ones(2), channel_axis=1)
     assert expected.open_channels == open_ones
@@ -269,3 +269,19 @@ def test_what_is_open_is_told_once():
     second["y"] = second["y"] * np.float32(1.01)
     told = judge(LAYER, steps, Answered([first, second]), ONE_PASS)
     assert [(one.tensor, one.step) for one in told if one.fails] == [("y", 1)]
+
+
+def test_squares_that_overflow_make_a_variance_too_large_and_not_too_small():
+    """An infinite variance answers beta, and no gradient; ten times y is no overflow."""
+    case = all_cases()["values-of-300-overflow-no-statistics-float16"]
+    declared = CANONICAL.but(arithmetic="rounded_steps", statistics_dtype="input_dtype")
+    (usual,) = expect(case.layer(), case.inputs(), declared)
+    y, dx = usual.tensors["y"], usual.tensors["dx"]
+    beta = case.layer().beta.reshape(1, -1, 1, 1)
+    answered = np.broadcast_to(beta, y.value.shape).astype(np.float16)
+    assert 0.9 < error_over_bound(answered, y).max() <= 1
+    assert error_over_bound(np.zeros(dx.value.shape, np.float16), dx).max() <= 1
+    far = (beta + 10 * (y.value - beta)).astype(np.float16)
+    assert error_over_bound(far, y).max() > 1
+    assert WIDEST < y.bound_over_scale.max() < 3
+    assert usual.tensors["running_var"].open_channels == (0, 1, 2)
