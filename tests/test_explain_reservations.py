@@ -44,7 +44,7 @@ def test_of_two_answers_the_graver_is_the_status(saved):
 
 
 def test_a_number_that_nobody_writes_is_no_clean_fit(saved):
-    """An epsilon that no one passes fits a wrong scale as well; one that the file gives is given."""
+    """An epsilon that no one passes fits a wrong scale too; one that the file gives is given."""
     arrays = call(spread(SMALL), 1, epsilon=1.2345e-3)
     one = explained(saved(arrays))
     assert one.explained and status_of(one) == LOOSELY
