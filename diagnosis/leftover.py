@@ -15,6 +15,7 @@ import numpy as np
 from diagnosis.judgement import error_over_bound, is_within
 from reference.conventions import CONVENTIONS, Conventions
 from reference.expected import Expected, StepExpectation
+from reference.float_formats import FORMATS
 from reference.layer import Layer, Step, axis_of, trains
 
 MOVING = {"variance_algorithm": "one_pass", "summation": "sequential"}
@@ -60,8 +61,13 @@ class Moved(Expected):
                 grown = np.where(slope > 0, more / np.where(slope > 0, slope, 1.0), 1.0)
             left = left - _dot(left, direction) * direction
             basis.append(direction)
-        nearest = np.minimum(np.abs(left), np.abs(error))
-        over = nearest / (self._rows(self.rest) * np.maximum(grown, 1.0))
+        moved = FORMATS[observed.dtype.name].unit_roundoff * np.abs(error - left)
+        rest = self._rows(self.rest) * np.maximum(grown, 1.0) + moved
+        # The roundings move the best fit too, by no more than all of them together can.
+        of_fit = rest.mean(axis=1, keepdims=True) if self.shifts else 0.0
+        for direction in map(np.abs, basis):
+            of_fit = of_fit + direction * _dot(direction, rest)
+        over = np.minimum(np.abs(left), np.abs(error)) / (rest + of_fit)
         return self._back(np.nan_to_num(over, nan=0.0, posinf=np.inf))
 
     def _rows(self, array) -> np.ndarray:

@@ -17,10 +17,15 @@ from diagnosis.fitting import FITS, span
 from diagnosis.nearest import Miss, miss, nearest
 from diagnosis.question import Question
 from records.hypothesis import UNDETERMINED, Interval
-from reference.conventions import CONVENTIONS, PROBES, QUESTIONS, Convention, Conventions
+from reference.conventions import CANONICAL, CONVENTIONS, PROBES, QUESTIONS, Convention, Conventions
 from reference.expected import relevant
 
 FLOAT32 = "float32"
+
+LOOSEST = {
+    one.name: list(one.options)[-1] for one in CONVENTIONS.values() if one.changes == "bound"
+}
+"""The widest bounds: what is outside these is no matter of exactness."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +57,16 @@ class Measurement:
 def measure(probes: Mapping[str, Question]) -> list[Measurement]:
     """Measure a target from its answers, {probe id: question}; ids end in the probe's dtype.
 
-    A probe that was not answered decides nothing: what it was for is undetermined. Nor does the one
-    probe that nothing fits, where all the others of a convention's value do.
+    A probe that was not answered decides nothing: what it was for is undetermined. So is whatever
+    would show in a tensor that nothing fits: something else is wrong there.
     """
+    probes = {name: replace(one, declared=CANONICAL) for name, one in probes.items()}
     values = _of(probes, FLOAT32)
     found = nearest(values)
     misfits = [name for name, one in values.items() if miss({name: one}, found).outside]
+    spoilt = {
+        tensor: name for name in misfits for tensor in _outside(values[name], found.but(**LOOSEST))
+    }
     left_out = misfits[0] if len(misfits) == 1 < len(values) - 1 else ""
     values = {name: one for name, one in values.items() if name != left_out}
     by_kind: dict[str, list[Convention]] = {}
@@ -70,13 +79,13 @@ def measure(probes: Mapping[str, Question]) -> list[Measurement]:
         if not _matters(one, single, found) and _matters(one, probes, found)
     ]
     measured = [
-        _value(one, FLOAT32, found, values, left_out)
+        _spoilt(one, spoilt) or _value(one, FLOAT32, found, values)
         for one in by_kind["values"]
         if one not in elsewhere
     ]
     measured += [_behaviour(one, found, probes) for one in by_kind["behaviour"]]
     measured += _defaults(probes, found)
-    exact = _bounds([one for one in by_kind["bound"] if one.probe], probes, found)
+    exact = _bounds([one for one in by_kind["bound"] if one.probe], probes, found, spoilt)
     found = found.but(**{one.field: one.option for one in exact if one.option != UNDETERMINED})
     measured += exact
     for dtype in sorted({name.rsplit("-", 1)[1] for name in probes} - {FLOAT32}):
@@ -87,7 +96,7 @@ def measure(probes: Mapping[str, Question]) -> list[Measurement]:
             if _matters(one, questions, own):
                 options = [own.but(**{one.name: option}) for option in one.options]
                 own = min(options, key=lambda changed: miss(questions, changed).outside)
-                measured.append(_value(one, dtype, own, questions, ""))
+                measured.append(_value(one, dtype, own, questions))
         measured += [
             _bound(one, dtype, questions, own)
             for one in by_kind["bound"]
@@ -121,12 +130,27 @@ def _matters(convention: Convention, questions: Mapping[str, Question], found: C
     )
 
 
+def _outside(question: Question, conventions: Conventions) -> set[str]:
+    """Return the tensors of a question that conventions leave outside their bounds."""
+    errors = question.errors(question.expect(conventions))
+    return {name for step in errors for name, error in step.items() if np.any(error > 1)}
+
+
+def _spoilt(convention: Convention, spoilt: Mapping[str, str]) -> Measurement | None:
+    """Say that a convention is undetermined where it would show in what nothing fits."""
+    telling = sorted(convention.touches & spoilt.keys())
+    if not telling:
+        return None
+    probe = spoilt[telling[0]]
+    evidence = f"nothing fits {' and '.join(telling)} of {probe}, where it would show"
+    return Measurement(convention.name, FLOAT32, UNDETERMINED, probe, evidence)
+
+
 def _value(
     convention: Convention,
     dtype: str,
     found: Conventions,
     values: Mapping[str, Question],
-    left_out: str,
 ) -> Measurement:
     name, option = convention.name, getattr(found, convention.name)
     usual = miss(values, found)
@@ -136,17 +160,19 @@ def _value(
     misses = {one: miss(values, found.but(**{name: one})) for one in _others(convention, found)}
     excluded = {other: one.ratio for other, one in misses.items() if one.outside}
     also = [other for other in misses if other not in excluded]
-    but = f" (but nothing fits {left_out})" if left_out else ""
     if also:
-        evidence = f"{option} fits, and so does {', '.join(also)}{but}"
+        evidence = f"{option} fits, and so does {', '.join(also)}"
         return Measurement(name, dtype, UNDETERMINED, "", evidence, excluded)
     telling = max(misses.values(), key=lambda one: one.ratio)
-    evidence = f"all tensors fit{but}; with another option {telling.numbers}"
+    evidence = f"all tensors fit; with another option {telling.numbers}"
     return Measurement(name, dtype, option, telling.probe, evidence, excluded)
 
 
 def _bounds(
-    conventions: Iterable[Convention], probes: Mapping[str, Question], found: Conventions
+    conventions: Iterable[Convention],
+    probes: Mapping[str, Question],
+    found: Conventions,
+    spoilt: Mapping[str, str],
 ) -> list[Measurement]:
     """Return how exact a layer is, one convention after the other: each rests on those before."""
     measured: list[Measurement] = []
@@ -155,7 +181,8 @@ def _bounds(
             why = f"it rests on {measured[-1].field}, which is undetermined"
             measured.append(Measurement(one.name, FLOAT32, UNDETERMINED, "", why))
             continue
-        measured.append(_bound(one, FLOAT32, _of(probes, FLOAT32, one.probe), found))
+        own = _of(probes, FLOAT32, one.probe)
+        measured.append(_spoilt(one, spoilt) or _bound(one, FLOAT32, own, found))
         if measured[-1].option != UNDETERMINED:
             found = found.but(**{one.name: measured[-1].option})
     return measured

@@ -175,3 +175,39 @@ def test_exactness_is_not_loosened_for_what_changes_nothing():
     assert not [
         each for each in diagnose(spoilt) if ("running_update", "on_backward") in each.changes
     ]
+
+
+def test_what_a_dtype_holds_is_met_exactly_whatever_changed():
+    """A convention that gives other exact numbers does not excuse a rounding beside them."""
+    x = np.float32([[1, 2], [3, 6], [1, 2], [3, 6]])  # variances 1 and 4, of four values
+    state = {name: np.float32([4, 8]) for name in ("running_mean", "running_var")}
+    layer = Layer(epsilon=1.0, momentum=0.25, gamma=np.float32([1, 1]), **state)
+    exact = ("running_mean", "running_var")
+    moving = expect(layer, [Step(x)], CANONICAL.but(running_variance="biased"))[0].tensors
+    answer = {name: one.value.astype("float32") for name, one in moving.items()}
+    declared = CANONICAL.but(running_variance="biased", running_update="never")
+    right = Question.of(layer, [Step(x)], Answered([answer]), declared, exact)
+    assert ("running_update", "on_forward") in [one.changes[0] for one in diagnose(right)]
+    rounded = answer | {"running_var": np.nextafter(answer["running_var"], np.float32(9))}
+    spoilt = replace(right, answered=Answered([rounded]))
+    assert not [one for one in diagnose(spoilt) if ("running_update", "on_forward") in one.changes]
+
+
+def test_what_stays_within_the_usual_bounds_explains_nothing():
+    """An answer just outside them is not explained by what moves it by less than they are wide."""
+    one = question((6, 3))
+    bound = one.usual[0].tensors["y"].bound
+    other = one.expect(CANONICAL.but(epsilon_placement="both"))[0].tensors["y"].value
+    toward = np.sign(other - one.usual[0].tensors["y"].value)
+    scale = np.abs(other - one.usual[0].tensors["y"].value).max() / bound.max()
+    assert scale > 1, "the option moves y beyond its bound"
+    tiny = replace(one.layer, epsilon=1e-9)  # of which it does not
+    usual = expect(tiny, one.steps, CANONICAL)[0].tensors
+    answer = {name: each.value.astype("float32") for name, each in usual.items()}
+    outside = (usual["y"].value + 1.3 * toward * usual["y"].bound).astype("float32")
+    spoilt = Question.of(tiny, one.steps, Answered([answer | {"y": outside}]), CANONICAL)
+    assert Search(spoilt).violated == {"y"}
+    search = Search(spoilt)
+    nothing = spoilt.expect(CANONICAL.but(epsilon_placement="both"))
+    assert search._moved(nothing) == {"refusal"}
+    assert search._moved(spoilt.expect(CANONICAL.but(scale="ones"))) == {"refusal", "y"}

@@ -1,4 +1,4 @@
-"""`explain` over a set of dumps, right and wrong ones: no answer that is wrong has status 0."""
+"""`explain` over right dumps and wrong ones: no answer that is wrong has exit status 0."""
 
 import pytest
 

@@ -102,13 +102,26 @@ def test_a_probe_that_is_missing_leaves_its_convention_undetermined():
     assert behaviour["single_value", "float32"].option == UNDETERMINED
 
 
-def test_one_probe_that_nothing_fits_does_not_hide_the_rest():
-    """It is left out, and the evidence says so; with two of them nothing is said to fit."""
+def test_what_nothing_fits_in_one_probe_is_undetermined():
+    """What would show in the tensor that nothing fits is not said; with two, nothing is."""
     found = measured("correct", spoilt=["probe-new-layer-float32"])
-    one = found["scale", "float32"]
-    assert one.option == "gamma"
-    assert "nothing fits probe-new-layer-float32" in one.evidence
+    for name in ("scale", "variance_algorithm"):
+        one = found[name, "float32"]
+        assert one.option == UNDETERMINED
+        assert "nothing fits y of probe-new-layer-float32" in one.evidence
+    assert found["running_variance", "float32"].option == "unbiased"
     assert found["initial_running_var", "float32"].option == UNDETERMINED
     both = measured("correct", spoilt=["probe-new-layer-float32", "probe-far-history-float32"])
     assert both["scale", "float32"].option == UNDETERMINED
     assert "nothing fits" in both["scale", "float32"].evidence
+
+
+@pytest.mark.parametrize(
+    "fault", ["dx_without_mean_term", "dx_without_variance_term", "dx_without_gamma", "zeros"]
+)
+def test_a_fault_is_not_measured_as_a_loose_bound(fault):
+    """A wide bound holds what a fault makes: where that is wrong, exactness is undetermined."""
+    found = measured(fault)
+    for name in ("variance_algorithm", "summation", "moving_average"):
+        one = found[name, "float32"]
+        assert one.option in (UNDETERMINED, CONVENTIONS[name].canonical), one.evidence
