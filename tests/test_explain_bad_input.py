@@ -164,7 +164,7 @@ def test_a_bad_file_is_one_line_and_nothing_is_executed(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "the following arguments are required: FILE.npz"),
+        ([], "the following arguments are required: FILE"),
         (["a", "b", "c"], "explain takes one file or two, not 3"),
         (["a", "--channel-axis", "x"], "argument --channel-axis: invalid int value: 'x'"),
         (["a", "--training", "--inference"], "not allowed with argument"),
