@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from diagnosis import parts
+from diagnosis import blocks, parts
+from diagnosis.blocks import mixes_channels
 from diagnosis.fitting import Number
 from diagnosis.hypotheses import expected
 from diagnosis.judgement import RUNNING
 from diagnosis.question import GRADIENTS, Question
-from diagnosis.specimen import mixes
 from diagnosis.stages import (
     STAYS,
     Ratios,
@@ -106,8 +106,8 @@ class Combinations:
         part, few = self._parts
         self.judged: list[Branch] = []
         for conventions in self._structure.combinations(base, ("y",)):
-            y = self._fit_y(few if _mixes_channels(conventions) else part, conventions)
-            mixed = question if _mixes_channels(conventions) else part
+            y = self._fit_y(few if mixes_channels(conventions) else part, conventions)
+            mixed = question if mixes_channels(conventions) else part
             self.judged.append(self._branch(mixed, y) if y.fits else Branch(y))
         fitting = [branch for branch in self.judged if branch.fits]
         if part is not question:
@@ -233,14 +233,6 @@ def same_numbers(one: Fit, other: Fit) -> bool:
     )
 
 
-def _mixes_channels(conventions: Conventions) -> bool:
-    return any(
-        "channels" in mixes(name, str(option))
-        for name, option in conventions.deviations().items()
-        if name in CONVENTIONS
-    )
-
-
 def _misfits(branch: Branch) -> tuple:
     worst = [min((fit.worst for fit in stage), default=np.inf) for stage in branch.stages]
     return sum(one > 1 for one in worst), not branch.y.epsilon.round, max(worst)
@@ -281,8 +273,10 @@ def fit_of(question: Question, hypothesis: Hypothesis) -> Fit | None:
     if hypothesis.interval is not None:
         numbers[hypothesis.subject] = Number.exactly(hypothesis.interval.best)
     names = tuple(question.answered.steps[0])
-    (errors,) = question.errors(expected(hypothesis, question))
-    ratios = {name: float(error.max(initial=0.0)) for name, error in errors.items()}
+    ratios = dict.fromkeys(names, 0.0)
+    for block in blocks.of_question(question, conventions):
+        (errors,) = block.errors(expected(hypothesis, block))
+        ratios = {name: max(ratios[name], float(errors[name].max(initial=0.0))) for name in names}
     told = structure_of(question).told(conventions, names)
     return Fit(conventions, numbers["epsilon"], numbers["momentum"], ratios, told)
 

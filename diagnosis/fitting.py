@@ -4,11 +4,12 @@ Every element of y allows a range of the deviation it was divided by, every runn
 range of the weight; the interval is what all of them allow, so no element leaves its bound in it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from diagnosis import blocks
 from diagnosis.judgement import RUNNING
 from diagnosis.question import Call
 from records.hypothesis import Interval
@@ -108,10 +109,19 @@ def fit_epsilon(call: Call, conventions: Conventions) -> tuple[Number | None, fl
     """
     given = () if call.layer.epsilon is None else (call.layer.epsilon,)
     first = (*given, *LIKELIEST["epsilon"])[0]
-    nearest = max(_Slopes(call, conventions, first).likeliest(), 0.0)
-    low, high = _Slopes(call, conventions, max(nearest, 1e-16)).interval()
-    low = max(low, 0.0)
+    told = [_Slopes(part, conventions, first).likeliest() for part in _parts(call, conventions)]
+    nearest = max(min(told)[1], 0.0)
+    bounded_at = max(nearest, 1e-16)
+    ends = [_Slopes(one, conventions, bounded_at).interval() for one in _parts(call, conventions)]
+    low, high = max(0.0, *(end[0] for end in ends)), min(end[1] for end in ends)
     return (Number.within(low, high, "epsilon", given) if low <= high else None), nearest
+
+
+def _parts(call: Call, conventions: Conventions) -> Iterator[Call]:
+    """Yield a call, or some of its channels after the others, without what tells no number."""
+    step = replace(call.step, dy=None)
+    answer = {name: call.answer[name] for name in ("y", *RUNNING) if name in call.answer}
+    return blocks.of_call(replace(call, step=step, answer=answer), conventions)
 
 
 class _Slopes:
@@ -145,8 +155,8 @@ class _Slopes:
             np.nan_to_num(high, nan=np.inf, posinf=np.inf).min(initial=np.inf)
         )
 
-    def likeliest(self) -> float:
-        """Return the least-squares epsilon of the channel that tells it most exactly."""
+    def likeliest(self) -> tuple[float, float]:
+        """Return how exactly the most telling channel tells epsilon, and its least-squares one."""
         axes = self.forward.axes
         with np.errstate(all="ignore"):
             power = np.square(self.centred).sum(axis=axes, keepdims=True)
@@ -156,8 +166,9 @@ class _Slopes:
             width = np.abs(_epsilon_of(slope + spread, self.forward) - middle)
         width = np.where(np.isfinite(width) & np.isfinite(middle), width, np.inf).ravel()
         if not np.isfinite(width).any():
-            return LIKELIEST["epsilon"][0]
-        return float(middle.ravel()[int(width.argmin())])
+            return np.inf, LIKELIEST["epsilon"][0]
+        best = int(width.argmin())
+        return float(width[best]), float(middle.ravel()[best])
 
 
 def _epsilon_of(inverse_std: np.ndarray, forward: Forward) -> np.ndarray:
@@ -185,11 +196,13 @@ def fit_momentum(call: Call, conventions: Conventions) -> tuple[Number | None, f
     None where no weight from 0 to 1 explains all that are there, or where the step's weight is none
     that the layer was given.
     """
-    likeliest = _weights(call, conventions, 0.5)[2]
+    told = [_weights(part, conventions, 0.5) for part in _parts(call, conventions)]
+    *_, likeliest = max(told, key=_sharpness)
     weight = likeliest if np.isfinite(likeliest) else 0.5
     nearest = min(max(weight, 0.0), 1.0)
-    low, high, _ = _weights(call, conventions, min(max(weight, 1e-6), 1 - 1e-6))
-    low, high = max(low, 0.0), min(high, 1.0)
+    bounded_at = min(max(weight, 1e-6), 1 - 1e-6)
+    ends = [_weights(part, conventions, bounded_at) for part in _parts(call, conventions)]
+    low, high = max(0.0, *(end[0] for end in ends)), min(1.0, *(end[1] for end in ends))
     layer = call.layer
     given = [] if layer.momentum is None else [layer.momentum]
     if layer.raw_momentum is not None:
@@ -197,16 +210,23 @@ def fit_momentum(call: Call, conventions: Conventions) -> tuple[Number | None, f
     return (Number.within(low, high, "momentum", given) if low <= high else None), nearest
 
 
-def _weights(call: Call, conventions: Conventions, weight: float) -> tuple[float, float, float]:
+def _sharpness(weights: tuple) -> tuple:
+    return weights[2]
+
+
+def _weights(
+    call: Call, conventions: Conventions, weight: float
+) -> tuple[float, float, tuple[bool, float], float]:
     """Return the least, the greatest and the likeliest weight, the bounds taken at one weight.
 
-    The likeliest is the running mean's own where that tells: no convention has a part in it.
+    The likeliest is the running mean's own where that tells: no convention has a part in it. Before
+    it stands whether it is that, and how exactly it is told.
     """
     epsilon = epsilon_of(call.layer, conventions)
     forward, bound = evaluated(call, conventions, epsilon, weight)
-    low, high, likeliest = -np.inf, np.inf, np.nan
+    low, high, sharpness, likeliest = -np.inf, np.inf, (False, -np.inf), np.nan
     if forward.weight != forward.momentum:
-        return np.inf, -np.inf, np.nan
+        return np.inf, -np.inf, sharpness, np.nan
     news = (forward.batch_mean, forward.batch_statistic)
     olds = (forward.previous_mean, forward.previous_var)
     for name, old, new in zip(RUNNING, olds, news, strict=True):
@@ -224,11 +244,12 @@ def _weights(call: Call, conventions: Conventions, weight: float) -> tuple[float
         with np.errstate(all="ignore"):
             low = max(low, float(((moved - allowed) / size.clip(1e-300))[telling].max()))
             high = min(high, float(((moved + allowed) / size.clip(1e-300))[telling].min()))
-            sharpness = np.where(telling, size / allowed, -1)
-        best = int(sharpness.argmax())
+            sharp = np.where(telling, size / allowed, -1)
+        best = int(sharp.argmax())
         if np.isnan(likeliest) and size[best] > allowed[best]:
             likeliest = float(moved[best] / size[best])
-    return low, high, likeliest
+            sharpness = name == "running_mean", float(sharp[best])
+    return low, high, sharpness, likeliest
 
 
 @np.errstate(all="ignore")  # an answer can hold anything

@@ -86,9 +86,8 @@ def of_telling_channels(question: Question) -> Question:
     share = max(2, TELLING * channels // x.size)
     if share >= channels:
         return question
-    values = np.moveaxis(x, axis, 0).reshape(channels, -1)
-    mean = values.mean(axis=1, dtype=np.float64)
-    std = values.std(axis=1, dtype=np.float64)
+    each = (np.asarray(one, np.float64) for one in np.moveaxis(x, axis, 0))  # never all at once
+    mean, std = np.array([(one.mean(), one.std()) for one in each]).T
     moved = np.zeros(channels)
     for name in RUNNING:
         after, before = question.answered.steps[0].get(name), getattr(question.layer, name)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from diagnosis import blocks
 from diagnosis.fitting import LIKELIEST, Number, fit_epsilon, fit_momentum
 from diagnosis.hypotheses import numbered
 from diagnosis.leftover import errors_in_bounds, with_moves, without_looser_sums
@@ -68,7 +69,6 @@ def best_weight(
     return Number.exactly(nearest), ratios(question, conventions, epsilon, nearest, names)
 
 
-@np.errstate(all="ignore")
 def ratios(
     question: Question,
     conventions: Conventions,
@@ -77,6 +77,15 @@ def ratios(
     names: tuple[str, ...],
 ) -> Ratios:
     """Return how far some tensors of a call are from what conventions with numbers expect."""
+    found = [
+        _ratios(part, conventions, epsilon, weight, names)
+        for part in blocks.of_question(question, conventions)
+    ]
+    return {name: max(one[name] for one in found) for name in names}
+
+
+@np.errstate(all="ignore")
+def _ratios(question, conventions: Conventions, epsilon: float, weight: float, names) -> Ratios:
     step, answer = question.steps[0], question.answered.steps[0]
     if not set(names) & set(GRADIENTS):
         step = replace(step, dy=None)

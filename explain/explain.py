@@ -1,22 +1,19 @@
 """Which conventions and numbers reproduce a dump: the findings, their evidence and their names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from diagnosis.combinations import Combinations, Fit, fit_of, looser_bounds, same_numbers
 from diagnosis.hypotheses import numbered
-from diagnosis.judgement import RUNNING, error_over_bound
-from diagnosis.question import Question, partial_answer
-from diagnosis.search import diagnose
+from diagnosis.judgement import RUNNING
+from diagnosis.question import Question
 from explain.findings import Finding, findings_of
 from explain.hints import hints_of
+from explain.misses import diagnosed, missed
 from explain.named_conventions import SEEN, Match, documented_bounds, followed
 from explain.reading import Dump
 from explain.reservations import reservations_of
 from records.hypothesis import Hypothesis, described
-from reference.expected import Expected
 
 OTHER_BATCHES = (
     "they may be of other batches than x: more than one step lies between before and after, or one "
@@ -118,9 +115,8 @@ def _diagnosed(dump: Dump, searched: Combinations) -> Explained:
     weight = near.weight.best if near.weight else 0.1
     layer = numbered(dump.layer, epsilon=near.epsilon.best, momentum=weight)
     question = replace(dump.question, layer=layer, declared=near.conventions)
-    with np.errstate(all="ignore"):  # a wrong layer's numbers may well overflow
-        found = diagnose(question)
-        alone = [] if found else _diagnosis_of_missed(question, near.missed)
+    hypotheses, alone = diagnosed(question, near.missed)
+    found = [] if alone else hypotheses
     fits = [fit for one in found if (fit := fit_of(question, one))]
     if fits:
         return _explained(dump, searched, fits)
@@ -128,36 +124,15 @@ def _diagnosed(dump: Dump, searched: Combinations) -> Explained:
         dump=dump,
         fit=near,
         explained=False,
-        findings=tuple(_misfits(dump, near, question.usual[0].tensors)),
-        hypotheses=tuple(found or alone),
-        alone=tuple(near.missed if alone else ()),
+        findings=tuple(_misfits(question, near)),
+        hypotheses=tuple(hypotheses),
+        alone=tuple(near.missed if alone and hypotheses else ()),
         hint="; ".join(hints_of(dump, near)),
     )
 
 
-def _misfits(dump: Dump, near: Fit, tensors: dict[str, Expected]):
+def _misfits(question: Question, near: Fit) -> Iterator[Finding]:
+    places = missed(question, near.missed)
     for name, ratio in near.ratios.items():
         text = "nothing fits" if ratio > 1 else "fits the nearest hypothesis"
-        note = _worst_element(dump.answer[name], tensors[name]) if ratio > 1 else ""
-        yield Finding(name, None, text, ratio, note=note)
-
-
-def _worst_element(observed: np.ndarray, expected: Expected) -> str:
-    """Say how many elements are outside their bounds, and which is farthest."""
-    with np.errstate(all="ignore"):
-        ratio = error_over_bound(observed, expected)
-    place = np.unravel_index(np.argmax(ratio), ratio.shape)
-    where = ", ".join(map(str, map(int, place)))
-    return (
-        f"{int((ratio > 1).sum())} of {ratio.size} elements are outside their bounds; the worst is "
-        f"[{where}] = {observed[place]:.8g}, should be {float(expected.value[place]):.8g}"
-    )
-
-
-def _diagnosis_of_missed(question: Question, missed: Sequence[str]) -> list[Hypothesis]:
-    """Return what explains those tensors alone that are outside their bounds."""
-    answer = question.answered.steps[0]
-    if len(missed) == len(answer):
-        return []
-    alone = partial_answer({name: answer[name] for name in dict.fromkeys(("y", *missed))})
-    return diagnose(replace(question, answered=alone))
+        yield Finding(name, None, text, ratio, note=str(places.get(name, "")))

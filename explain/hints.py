@@ -5,12 +5,12 @@ within their bounds. The answer stays that nothing fits.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from diagnosis import parts
+from diagnosis import blocks, parts
 from diagnosis.combinations import Combinations, Fit
 from diagnosis.fitting import LIKELIEST, ROUND
 from diagnosis.hypotheses import numbered
@@ -21,7 +21,7 @@ from explain.checks import LIKE_X
 from explain.narrow import NARROW, holds
 from explain.reading import Dump
 from reference.conventions import Conventions
-from reference.expected import Expected, expect
+from reference.expected import expect
 
 EXPLAINED = "the same arrays are explained"
 ENOUGH = 8
@@ -131,7 +131,7 @@ def _groups(question: Question) -> Iterator[str]:
                 continue
             if all(
                 _normalised_alone(_samples(block, cut))
-                for block in _blocks(parts.opening(question))
+                for block in blocks.of_question(parts.opening(question), question.declared)
                 for cut in cuts
             ):
                 yield f"y fits where {_group(size, count, interleaved)} statistics of their own"
@@ -169,15 +169,6 @@ def _normalised_alone(question: Question) -> bool:
     )
 
 
-def _blocks(question: Question) -> Iterator[Question]:
-    """Yield the question about some channels after the others."""
-    axis = question.layer.channel_axis or 1
-    channels = question.steps[0].x.shape[axis]
-    share = max(1, parts.TELLING * channels // question.steps[0].x.size)
-    for first in range(0, channels, share):
-        yield parts.of_channels(question, range(first, min(first + share, channels)))
-
-
 def _clipped(question: Question) -> Iterator[str]:
     """Say whether y is what it should be, with 0 for what is negative."""
     opening = parts.opening(question)
@@ -190,7 +181,8 @@ def _clipped(question: Question) -> Iterator[str]:
     for divisor, epsilon in itertools.product(("biased", "unbiased"), numbers):
         conventions = opening.declared.but(normalizing_variance=divisor)
         if _is_clipped(part, conventions, epsilon) and all(
-            _is_clipped(block, conventions, epsilon) for block in _blocks(opening)
+            _is_clipped(block, conventions, epsilon)
+            for block in blocks.of_question(opening, conventions)
         ):
             fits = f"fits elsewhere with epsilon={epsilon:.6g}"
             yield f"y is 0 wherever it should be negative, and {fits}: a ReLU follows the layer"
@@ -214,9 +206,12 @@ def _factor(dump: Dump, near: Fit) -> Iterator[str]:
     layer = numbered(dump.layer, epsilon=near.epsilon.best, momentum=0.1)
     for flow in dict.fromkeys(("flows", near.conventions.statistics_gradient)):
         conventions = near.conventions.but(statistics_gradient=flow)
-        tensors = expect(layer, dump.question.steps, conventions)[0].tensors
-        low, high = _factors(dump.answer, tensors, missed)
-        if low <= high and not low <= 1 <= high:
+        ends = [
+            _factors(block, conventions, missed)
+            for block in blocks.of_question(replace(dump.question, layer=layer), conventions)
+        ]
+        low, high = max(end[0] for end in ends), min(end[1] for end in ends)
+        if np.isfinite([low, high]).all() and low <= high and not low <= 1 <= high:
             are = "is" if len(missed) == 1 else "are"
             number = _told_factor(low, high, dump)
             yield f"{_and(missed)} {are} {number} times what they should be, by one factor"
@@ -225,9 +220,11 @@ def _factor(dump: Dump, near: Fit) -> Iterator[str]:
 
 @np.errstate(all="ignore")
 def _factors(
-    answer: Mapping[str, np.ndarray], tensors: Mapping[str, Expected], names: Sequence[str]
+    question: Question, conventions: Conventions, names: Sequence[str]
 ) -> tuple[float, float]:
     """Return the least and the greatest factor that every element of some tensors allows."""
+    answer = question.answered.steps[0]
+    tensors = expect(question.layer, question.steps, conventions)[0].tensors
     low, high = -np.inf, np.inf
     for name in names:
         sign = np.sign(tensors[name].value)
@@ -237,7 +234,7 @@ def _factors(
         ends = np.stack([own / (value + bound)[clear], own / (value - bound)[clear]])
         low = max(low, float(ends.min(axis=0).max(initial=-np.inf)))
         high = min(high, float(ends.max(axis=0).min(initial=np.inf)))
-    return (low, high) if np.isfinite([low, high]).all() else (1.0, 0.0)
+    return low, high
 
 
 def _told_factor(low: float, high: float, dump: Dump) -> str:

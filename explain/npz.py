@@ -6,6 +6,7 @@ Nothing is unpickled.
 """
 
 import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -21,6 +22,7 @@ LOCAL_HEADER = struct.Struct("<4s22xHH")
 UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, MemoryError, OverflowError, SyntaxError),
     *(NotImplementedError, RuntimeError, TypeError, zipfile.BadZipFile, zlib.error, struct.error),
+    tokenize.TokenError,  # NumPy reads the headers of old versions token by token
 )
 """What zipfile, zlib and NumPy raise for damaged files."""
 

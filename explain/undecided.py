@@ -1,10 +1,12 @@
 """Why a dump cannot decide: what it would have to hold to tell two conventions apart."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from diagnosis import blocks
 from diagnosis.combinations import Fit
 from diagnosis.judgement import RUNNING
 from diagnosis.question import GRADIENTS, Question, asked
@@ -55,9 +57,6 @@ def _with(question: Question, *tensors: str) -> Question:
 
 def reason(name: str, dump: Dump, option: str = "", alternatives: Sequence[str] = ()) -> str:
     """Say in a few words why the options of a convention cannot be told apart."""
-    values = np.moveaxis(np.asarray(dump.step.x, np.float64), dump.channel_axis, 0)
-    values = values.reshape(len(dump.gamma), -1)
-    spread = values.max(axis=1) - values.min(axis=1)
     if name == "scale":
         if np.all(dump.gamma == 1):
             return "every gamma is 1"
@@ -67,7 +66,8 @@ def reason(name: str, dump: Dump, option: str = "", alternatives: Sequence[str] 
         return "every gamma is 0"
     if dump.count == 1:
         return "there is one value per channel"
-    if not np.any(spread):
+    values = functools.partial(blocks.values, dump.step.x, dump.channel_axis)
+    if not any(np.ptp(block, axis=1).any() for block in values()):
         return "x is constant in every channel"
     match name:
         case "normalizing_variance" | "running_variance" if {option, *alternatives} >= {
@@ -81,7 +81,7 @@ def reason(name: str, dump: Dump, option: str = "", alternatives: Sequence[str] 
         case "running_variance":
             return f"epsilon is lost beside n = {dump.count} in {dump.layer.dtype}"
         case "epsilon_placement" | "epsilon":
-            variance = values.var(axis=1)
+            variance = np.concatenate([block.var(axis=1) for block in values()])
             return (
                 f"the variances, {variance.min():.3g} to {variance.max():.3g}, "
                 f"hide epsilon in {dump.layer.dtype}"

@@ -136,6 +136,16 @@ def bad_files(folder):
         whole.replace(UNIT["x"].tobytes(), bytes(UNIT["x"].nbytes))
     )
     yield "flipped.npz", "x is damaged"
+    long = {
+        "x": np.ones((9, 3, 999), "f4"),
+        "y": np.ones((9, 3, 999), "f4"),
+        "gamma": UNIT["gamma"],
+    }
+    np.savez(folder / "long.npz", **long)  # its end is far behind its header
+    raw = bytearray((folder / "long.npz").read_bytes())
+    raw[raw.index(b"y.npy") - 99] ^= 1
+    (folder / "long.npz").write_bytes(raw)
+    yield "long.npz", "x is damaged"
     with zipfile.ZipFile(folder / "other.npz", "w") as archive:
         archive.writestr("x", "no array")
     yield "other.npz", "x is no NumPy array"
@@ -164,7 +174,7 @@ def test_a_bad_file_is_one_line_and_nothing_is_executed(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "the following arguments are required: FILE.npz"),
+        ([], "the following arguments are required: FILE"),
         (["a", "b", "c"], "explain takes one file or two, not 3"),
         (["a", "--channel-axis", "x"], "argument --channel-axis: invalid int value: 'x'"),
         (["a", "--training", "--inference"], "not allowed with argument"),

@@ -1,6 +1,8 @@
 """Say whose conventions and numbers reproduce the arrays of one call.
 
 The arrays of a call of a BatchNorm layer, in a file, are all it needs: no framework and no layer.
+The file is npz or safetensors, or one of torch.save where this Python has PyTorch. Frameworks' own
+names are understood: weight, moving_variance, before.bn1.running_mean, weight.grad and so on.
 Two files are compared: what to set to make one layer answer as the other, and what nothing sets.
 
 A finding fits when every element of every array is within its rounding-error bound, which follows
@@ -57,7 +59,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "\n".join(
         [f"arrays of the file, {listed(DTYPES)}:", *arrays, "", str(parser.epilog)]
     )
-    parser.add_argument("files", nargs="+", metavar="FILE.npz", help="one dump, or two")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="one dump, or two")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument(
         "--training",
