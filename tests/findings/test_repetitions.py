@@ -70,7 +70,7 @@ def test_a_repetition_gives_the_layers_numbers(layers, repetition):
     assert sum(off for off, _ in counts.values()) <= repetition.strays, wrong
 
 
-def share_that_follows(layers, tensor, repeat, **options):
+def share_that_follows(layers, tensor, repeat, case=IMAGES, **options):
     """Return the percentage of a tensor's elements that an arithmetic gives, in training."""
 
     def in_training(layer, step, answer):
@@ -78,12 +78,30 @@ def share_that_follows(layers, tensor, repeat, **options):
 
     repetition = next(one for one in REPETITIONS if one.repeat is repeat)
     repetition = replace(repetition, repeat=in_training)
-    off, of = differing(layers, repetition, {IMAGES.id: IMAGES})[tensor]
+    off, of = differing(layers, repetition, {case.id: case})[tensor]
     return round(100 * (1 - off / of))
 
 
-def with_layer(name, *values):
-    return pytest.param(*values, marks=asks(target_of(name), [IMAGES]))
+def with_layer(name, *values, case=IMAGES):
+    return pytest.param(*values, marks=asks(target_of(name), [case]))
+
+
+STRIDED = all_cases()["rank-3-channels-last-is-normalised-per-channel-float16"]
+BFLOAT16 = all_cases()["16-channels-of-images-bfloat16"]
+OTHER_REASONS = [
+    (STRIDED, "y", pytorch.float16_layer, {}),
+    (BFLOAT16, "running_mean", pytorch.bfloat16_layer, {"weight": np.float32}),
+    (BFLOAT16, "y", pytorch.float16_layer, {}),
+]
+
+
+@pytest.mark.parametrize(
+    ("case", "tensor", "repeat", "options"),
+    [with_layer("pytorch", *reason, case=reason[0]) for reason in OTHER_REASONS],
+)
+def test_another_reason_does_not_give_pytorchs_numbers(layers, case, tensor, repeat, options):
+    """Not two roundings of a strided input, nor bfloat16 as float16, nor weights that add to 1."""
+    assert share_that_follows(layers, tensor, repeat, case, **options) < 95
 
 
 @pytest.mark.parametrize(
