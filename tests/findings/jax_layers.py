@@ -160,7 +160,10 @@ TINY_EPSILON = Case(
 INFINITE = ("flax", "flax-nnx", "haiku", "keras-jax", "keras-torch", "mlx", "tinygrad")
 FINITE = ("equinox", "pytorch", "gluon")
 HALF = ("*-float16", "*-bfloat16")
-SOME_HALF = ("rank-*-channels-first-*float16", "a-mean-of-100-*-float16", "values-of-300-*")
+SOME_HALF = (
+    *("rank-*-channels-first-*float16", "a-mean-of-100-*-float16", "values-of-300-*"),
+    "a-constant-channel-*-float16",
+)
 HUGE = ("inputs-of-scale-1e+15-float32",)
 CANCELLING = ("a-mean-of-10*-float16",)
 SEVERAL = ("five-training-steps-*", "two-forward-passes-*", "training-goes-on-*")

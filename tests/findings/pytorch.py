@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from test_cases.case import numpy_dtype
 from tests.findings.repetition import Repetition, column, rows, summed
 
+bfloat16 = numpy_dtype("bfloat16").type
 F32 = np.float32
 
 
@@ -33,9 +35,10 @@ def float16_layer(layer, step, answer, rounds=("mean", "inverse_std")):
     }
 
 
-def bfloat16_layer(layer, step, answer):
+def bfloat16_layer(layer, step, answer, weight=bfloat16):
     """The mean, the sum of squares, their divisors n and n - 1, and 1/std are bfloat16 numbers; so
-    are the weights of the running statistics, bfloat16(m) and one minus it, and their products."""
+    are the weights of the running statistics, bfloat16(m) and bfloat16(1 - m), which do not add up
+    to 1, and their products."""
     x = rows(step.x, layer.channel_axis)
     half = x.dtype.type
     if not step.training:
@@ -44,12 +47,11 @@ def bfloat16_layer(layer, step, answer):
     mean = (summed(wide) / F32(n)).astype(half)
     squares = summed(np.square(wide - column(mean.astype(F32)))).astype(half)
     variance, unbiased = (squares / half(n)).astype(F32), (squares / half(n - 1)).astype(F32)
-    m = half(layer.momentum)
-    history = half(1) - m
+    m, history = (weight(one) for one in (layer.momentum, 1 - layer.momentum))
     running_var = F32(m) * unbiased + (history * layer.running_var).astype(F32)
     return {
         **normalised(layer, x, step, mean, inverse_std(variance, layer.epsilon).astype(half)),
-        "running_mean": m * mean + history * layer.running_mean,
+        "running_mean": (m * mean + history * layer.running_mean).astype(half),
         "running_var": running_var.astype(half),
     }
 
