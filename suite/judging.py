@@ -106,7 +106,7 @@ class Judging:
         except Exception as error:
             message = f"a mistake of the suite: {type(error).__name__}: {error}"
             log = "".join(traceback.format_exception(error))
-            nothing = Observation("not run", message=message, log=log)
+            nothing = Observation(Verdict.NOT_RUN, message=message, log=log)
             judged = judgements(case, nothing)
             return verdict_records(case, self.target, hello, nothing, judged)
 

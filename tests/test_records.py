@@ -7,6 +7,7 @@ import os
 import re
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from records.file import (
     read_stopped,
     record_of,
 )
-from records.pieces import Planned
+from records.pieces import Broken, Planned
 from records.schema import SCHEMA, FooterRecord, ResumedRecord
 from records.together import read_runs
 from records.verdict import Verdict
@@ -363,3 +364,36 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(RecordsError, match=r"file/run/records.jsonl: cannot be written: Not a dir"):
         RecordWriter(tmp_path / "file" / "run", HEADER)
+
+
+def test_what_can_be_asked_again_is_not_kept(tmp_path):
+    """What was not run, and all of a target that was never judged, are taken out to resume."""
+    broken = Broken(ended=Verdict.BROKEN_ADAPTER, message="no such module")
+    writer = RecordWriter(tmp_path, HEADER)
+    writer.write(replace(gold().targets[0], target="never", broken=broken))
+    writer.write(*verdicts_of("one", "never"))
+    writer.write(replace(gold().targets[0], target="here"), *verdicts_of("one", "here"))
+    writer.write(replace(PLAIN, case="two", target="here", tensor="", verdict=Verdict.NOT_RUN))
+    writer.close(footer(1))
+    assert pairs_in(read_run(tmp_path)) != pairs_in(read_stopped(tmp_path)) == [("one", "here")]
+    RecordWriter.resume(tmp_path, RESUMED).leave()
+    run = read_run(tmp_path)
+    assert [target.target for target in run.targets] == ["here"]
+    assert pairs_in(run) == [("one", "here")]
+    assert run.resumed == (RESUMED,)
+
+
+def test_a_file_takes_the_place_of_a_link(tmp_path):
+    """Neither a new run nor a resumed one writes to what a symbolic link leads to."""
+    path = write_run(tmp_path / "elsewhere")
+    before = path.read_bytes()
+    (tmp_path / "here").mkdir()
+    begins = (partial(RecordWriter, header=HEADER), partial(RecordWriter.resume, resumed=RESUMED))
+    for begin in begins:
+        link = tmp_path / "here" / FILE_NAME
+        link.unlink(missing_ok=True)
+        link.symlink_to(path)
+        begin(tmp_path / "here").leave()
+        assert not link.is_symlink()
+        assert path.read_bytes() == before
+        assert read_run(tmp_path / "here").header == HEADER

@@ -6,6 +6,7 @@ BATCHNORM_CONFORMANCE_KILLS it is as many as that says.
 
 import os
 import random
+import re
 import shutil
 import subprocess
 import time
@@ -67,7 +68,7 @@ def test_a_finished_run_that_failed(token, undisturbed, tmp_path):
     shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
     done = run(f"--resume={tmp_path}")
     assert done.returncode == 1
-    assert "14 deselected" in done.stdout
+    assert not re.search(r"\d (passed|failed)", done.stdout)
     assert facts_of(tmp_path, done.returncode) == found
 
 
