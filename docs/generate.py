@@ -6,6 +6,7 @@
 from pathlib import Path
 
 from benchmarks.harness.page import page as benchmarks_page
+from docs.machines_page import machines_page
 from docs.records_page import json_schema, records_page
 from records.verdict import Verdict
 from reference.conventions import CANONICAL, CONVENTIONS, QUESTIONS
@@ -56,6 +57,7 @@ def verdicts_table() -> str:
 PAGES = {
     "benchmarks.md": benchmarks_page,
     "conventions.md": conventions_page,
+    "machines.md": machines_page,
     "records.md": records_page,
     "records.schema.json": json_schema,
 }

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from adapters.harness import machine
 from adapters.harness.header import Implementation
 from conformance.command_line import parser_of
 from conformance.commands import machines as command
+from docs.machines_page import committed
 from records.codec import decode
 from records.file import FILE_NAME, read_run
 from records.pieces import Kernels
@@ -19,6 +21,7 @@ from reports.targets import column_of
 from suite import machines as played
 from suite.machines import SETTINGS, USUAL, Setting
 from suite.reasons import Reason, read_reasons, stale, with_reasons
+from suite.run import IMPLEMENTATIONS
 from tests.faults.miniature import FAULT
 from tests.front_door import ROOT, conformance, python
 from tests.gold import gold
@@ -144,27 +147,30 @@ def test_a_reason_explains_what_it_names_and_nothing_else(faulty):
     """The entry for another setting, case or tensor does not; one that nothing needs is stale."""
     _, found, usual = faulty
     targets = usual.targets
-    fit = Reason("splitting", ("threads-*",), ("a-mean-*",), ("y", "*_mean"), "the rest is lost")
+    here = ("violates",)
+    fit = Reason("splitting", ("threads-*",), ("a-mean-*",), ("y", "*_mean"), here, "lost rest")
     others = (
-        Reason("splitting", ("one-core",), ("*",), ("*",), "one core"),
-        Reason("splitting", ("*",), ("zeros-*",), ("*",), "zeros"),
-        Reason("splitting", ("*",), ("*",), ("running_var",), "the variance"),
-        Reason("pytorch", ("*",), ("*",), ("*",), "another layer"),
+        Reason("splitting", ("one-core",), ("*",), ("*",), here, "one core"),
+        Reason("splitting", ("*",), ("zeros-*",), ("*",), here, "zeros"),
+        Reason("splitting", ("*",), ("*",), ("running_var",), here, "the variance"),
+        Reason("splitting", ("*",), ("*",), ("*",), ("raised",), "a refusal"),
+        Reason("pytorch", ("*",), ("*",), ("*",), here, "another layer"),
     )
     _, row = with_reasons(found.rows, targets, others)
     assert [one.reason for one in row.differences] == [""] * 3
     rows = with_reasons(found.rows, targets, (*others, fit))
-    assert [one.reason for one in rows[1].differences] == ["the rest is lost"] * 3
+    assert [one.reason for one in rows[1].differences] == ["lost rest"] * 3
     explained = Machines(**{**vars(found), "rows": rows})
     assert (found.unexplained, explained.unexplained) == (3, 0)
     lines = stale((*others, fit), explained, targets)
-    assert [line.partition(" (")[2] for line in lines] == ["one core)", "zeros)", "the variance)"]
+    unfit = ["one core)", "zeros)", "the variance)", "a refusal)"]
+    assert [line.partition(" (")[2] for line in lines] == unfit
 
 
 @pytest.mark.parametrize(
     ("entry", "complaint"),
     [
-        ('what = "x"\n', "cases, implementation, settings, tensors"),
+        ('what = "x"\n', "cases, here, implementation, settings, tensors"),
         ('upstream = "x"\n', "upstream"),
     ],
 )
@@ -176,11 +182,33 @@ def test_a_reason_of_another_form_is_refused(tmp_path, entry, complaint):
         read_reasons(path)
 
 
-def test_the_committed_reasons_are_well_formed():
-    """Each names settings that exist."""
-    names = {one.name for one in SETTINGS}
-    for reason in read_reasons():
-        assert names & set(reason.settings) or "*" in "".join(reason.settings), reason
+def test_the_committed_reasons_are_needed():
+    """Each explains something in the committed run, which leaves nothing unexplained."""
+    found = committed()
+    rows = [
+        replace(row, differences=tuple(map(without_reason, row.differences))) for row in found.rows
+    ]
+    targets = [target_of(row.target) for row in rows]
+    explained = with_reasons(rows, targets, read_reasons())
+    assert explained == found.rows and not found.unexplained and not found.stale
+    assert stale(read_reasons(), found, targets) == ()
+
+
+def without_reason(one):
+    return replace(one, reason="")
+
+
+def target_of(name):
+    implementation, device, mode = name.rsplit("-", 2)
+    return TargetRecord(target=name, implementation=implementation, device=device, mode=mode)
+
+
+def test_the_committed_run_is_of_the_whole_matrix():
+    """Of the core, under each setting; none was left out."""
+    found = committed()
+    assert found.settings == {one.name: one.words for one in SETTINGS} and not found.left_out
+    assert [one.partition("-")[0] for one in found.versions] == IMPLEMENTATIONS.split(",")
+    assert {row.setting for row in found.rows} == {one.name for one in SETTINGS}
 
 
 def test_the_matrix_says_what_it_sets():
