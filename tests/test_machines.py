@@ -16,8 +16,10 @@ from records.codec import decode
 from records.file import FILE_NAME, read_run
 from records.pieces import Kernels
 from records.schema import TargetRecord
-from reports.machines import Machines
+from records.verdict import Verdict
+from reports.machines import Machines, compare
 from reports.targets import column_of
+from reports.text import option_name
 from suite import machines as played
 from suite.machines import SETTINGS, USUAL, Setting
 from suite.reasons import Reason, read_reasons, stale, with_reasons
@@ -141,6 +143,41 @@ def test_a_run_that_fails_is_told_and_is_no(faulty, tmp_path, monkeypatch, capsy
     assert "threads-3: FAILED: pytest ended with 3: no space left" in said
     assert "- `threads-3` was not run: pytest ended with 3: no space left" in said
     assert "| `again` | 20 same; 0 moved |" in said
+
+
+def test_a_case_that_is_not_answered_is_one_difference():
+    """The refusal stands against the gravest verdict of the tensors, and not against each."""
+    usual = gold()
+    target, case = "pytorch-cpu-eager", "a-mean-of-10-standard-deviations-float16"
+    own = [one for one in usual.verdicts if (one.target, one.case) == (target, case)]
+    gravest = max(own, key=lambda one: one.verdict.gravity)
+    assert gravest.verdict is Verdict.VIOLATES and len({one.verdict for one in own}) > 1
+    refused = replace(gravest, tensor="", step=0, verdict=Verdict.DECLINED, known=None)
+    others = tuple(one for one in usual.verdicts if one not in own)
+    here = replace(usual, verdicts=(*others, refused))
+    (difference,) = [one for row in compare("x", usual, here) for one in row.differences]
+    assert (difference.case, difference.tensor, difference.step) == (case, "", 0)
+    word = "violates, known" if gravest.known else "violates"
+    assert (difference.usual, difference.here) == (word, "declined")
+
+
+def test_a_measurement_is_compared_by_its_option():
+    """Whichever probe decided it; what is undecided is another word."""
+    usual = gold()
+    at = next(at for at, one in enumerate(usual.measured) if one.option and one.agrees)
+    one = usual.measured[at]
+
+    def differences(changed):
+        measured = (*usual.measured[:at], changed, *usual.measured[at + 1 :])
+        rows = compare("x", usual, replace(usual, measured=measured))
+        return [(each.case, each.tensor, each.here) for row in rows for each in row.differences]
+
+    assert differences(replace(one, probe="another")) == []
+    place = "measurement", f"{one.field} in {one.dtype}"
+    assert differences(replace(one, option=None)) == [(*place, "undetermined")]
+    assert differences(replace(one, agrees=False)) == [
+        (*place, f"{option_name(one.option)}, against the declaration")
+    ]
 
 
 def test_a_reason_explains_what_it_names_and_nothing_else(faulty):
