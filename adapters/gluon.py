@@ -29,6 +29,7 @@ hybridized  the same after hybridize(): a cached graph
 symbolic    called on a symbol, which is bound to an executor
 """
 
+import contextlib
 import warnings
 
 import numpy as np
@@ -42,6 +43,7 @@ from adapters.harness.protocol import Declined, given  # noqa: E402
 
 DOCS = "https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/nn/index.html"
 SOURCE = "src/operator/nn/batch_norm.cc"
+NO_KERNEL = "could not create a primitive descriptor iterator"
 VERSION = tuple(map(int, mx.__version__.split(".")[:2]))
 
 
@@ -91,8 +93,24 @@ def widened(array):
     return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
 
 
+@contextlib.contextmanager
+def kernels():
+    """Decline what oneDNN has no kernel for on this processor: bfloat16 wants AVX-512."""
+    try:
+        yield
+    except mx.MXNetError as error:
+        if NO_KERNEL not in str(error):
+            raise
+        raise Declined(f"oneDNN has no kernel for it on this processor: {NO_KERNEL}") from None
+
+
 def imperative(layer, steps, call, vectors):
     """Yield what `call(x)` answers; vectors are gamma, beta and the running statistics."""
+    with kernels():
+        yield from _imperative(layer, steps, call, vectors)
+
+
+def _imperative(layer, steps, call, vectors):
     context = context_of(layer)
     gamma, beta, running_mean, running_var = vectors
     for step in steps:
@@ -144,9 +162,11 @@ def symbolic(layer, steps, block):
 
 def answers(layer, steps, block):
     if layer.mode == "symbolic":
-        return symbolic(layer, steps, block)
+        with kernels():
+            yield from symbolic(layer, steps, block)
+        return
     parameters = (block.gamma, block.beta, block.running_mean, block.running_var)
-    return imperative(layer, steps, block, [parameter.data() for parameter in parameters])
+    yield from imperative(layer, steps, block, [parameter.data() for parameter in parameters])
 
 
 def run(layer, steps):

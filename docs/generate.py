@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.harness.page import page as benchmarks_page
 from docs.figures import fused
 from docs.figures import page as figures_page
+from docs.machines_page import machines_page
 from docs.records_page import json_schema, records_page
 from docs.reliability_page import reliability_page
 from docs.soundness import soundness_page
@@ -61,6 +62,7 @@ PAGES = {
     "benchmarks.md": benchmarks_page,
     "conventions.md": conventions_page,
     "figures.md": figures_page,
+    "machines.md": machines_page,
     "records.md": records_page,
     "records.schema.json": json_schema,
     "reliability.md": reliability_page,

@@ -11,14 +11,17 @@ from records.pieces import Kernels
 from reports.text import count, option_name
 
 ABSENT = "no answer"
+MEASUREMENT = "measurement"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
     """One verdict, or one measured convention, that is another under a setting.
 
-    A measurement has its probe as `case` and its convention as `tensor`. `usual` and `here` are the
-    two verdicts in words, `reason` is what is documented of it, "" where nothing is.
+    `tensor` is "" for a whole case that was not answered in one of the two; the gravest verdict of
+    the other stands against that. A measurement has `MEASUREMENT` as its case and its convention,
+    with the dtype, as its tensor. `usual` and `here` are the two in words, `reason` is what is
+    documented of it, "" where nothing is.
     """
 
     case: str
@@ -119,8 +122,8 @@ def compare(setting: str, usual: Run, here: Run) -> tuple[Compared, ...]:
 
 
 Place = tuple[str, str, int]
-Told = dict[Place, tuple[str, float | None]]
-"""The word and the error in bounds by case, tensor and step."""
+Told = dict[Place, tuple[str, int, float | None]]
+"""The word, its gravity and the error in bounds, by case, tensor and step."""
 
 
 def _told(run: Run) -> dict[str, Told]:
@@ -129,23 +132,21 @@ def _told(run: Run) -> dict[str, Told]:
     found: dict[str, Told] = {one.target: {} for one in run.targets}
     for row in run.verdicts:
         word = f"{row.verdict}, known" if row.known else str(row.verdict)
-        found.setdefault(row.target, {})[row.case, row.tensor, row.step] = (
-            word,
-            row.error_over_bound,
-        )
+        told = word, row.verdict.gravity, row.error_over_bound
+        found.setdefault(row.target, {})[row.case, row.tensor, row.step] = told
     for one in run.measured:
         option = UNDETERMINED if one.option is None else option_name(one.option)
         word = option if one.agrees else f"{option}, against the declaration"
         word += ", known" if one.known else ""
-        # One probe measures several conventions, and one convention is measured in each dtype.
-        found.setdefault(one.target, {})[one.probe, f"{one.field} in {one.dtype}", 0] = word, None
+        place = MEASUREMENT, f"{one.field} in {one.dtype}", 0  # whichever probe it was seen in
+        found.setdefault(one.target, {})[place] = word, 0, None
     return found
 
 
 def _moves(was: Told, now: Told) -> Iterator[float]:
     """Yield by how much each error figure moved; not a number where one is outside its bound."""
     for place in was.keys() & now.keys():
-        before, after = was[place][1], now[place][1]
+        before, after = was[place][2], now[place][2]
         if before != after:
             if before is None or after is None or max(before, after) > 1:
                 yield math.nan
@@ -154,11 +155,23 @@ def _moves(was: Told, now: Told) -> Iterator[float]:
 
 
 def _differences(was: Told, now: Told) -> Iterator[Difference]:
+    refused = {case for told in (was, now) for case, tensor, _ in told if not tensor}
+    was, now = (_with_whole(told, refused) for told in (was, now))
     for place in dict.fromkeys([*was, *now]):
-        usual, here = (told.get(place, (ABSENT, None))[0] for told in (was, now))
+        usual, here = (told[place][0] if place in told else ABSENT for told in (was, now))
         if usual != here:
             case, tensor, step = place
             yield Difference(case=case, tensor=tensor, step=step, usual=usual, here=here)
+
+
+def _with_whole(told: Told, cases: set[str]) -> Told:
+    """Return what is told, with one word, the gravest, for all of each of these cases."""
+    found: Told = {}
+    for (case, tensor, step), one in told.items():
+        place = (case, "", 0) if case in cases else (case, tensor, step)
+        if place not in found or one[1] > found[place][1]:
+            found[place] = one
+    return found
 
 
 def as_markdown(machines: Machines) -> str:

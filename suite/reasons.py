@@ -4,8 +4,10 @@
 
 implementation  its name
 settings        patterns of names of `suite.machines.SETTINGS`, `*` for anything
-cases           patterns of ids of cases and probes
-tensors         patterns of the tensors concerned, or of the convention that is measured
+cases           patterns of ids of cases; "measurement" is that of a convention
+tensors         patterns of the tensors concerned; "" is a whole case that was not answered, and of
+                a measurement it is the convention with its dtype, as in "arithmetic in float16"
+here            the verdicts, or the options, that are reached there in place of the usual one
 what            what in the framework's arithmetic does it
 
 An entry that explains nothing in a run of everything is stale.
@@ -20,6 +22,7 @@ from pathlib import Path
 from records.schema import TargetRecord
 from reports.machines import Compared, Difference, Machines
 
+LISTS = ("settings", "cases", "tensors", "here")
 FILE = Path(__file__).parent.parent / "test_cases" / "machines.toml"
 
 
@@ -31,6 +34,7 @@ class Reason:
     settings: tuple[str, ...]
     cases: tuple[str, ...]
     tensors: tuple[str, ...]
+    here: tuple[str, ...]
     what: str
 
     def explains(self, implementation: str, setting: str, one: Difference) -> bool:
@@ -39,6 +43,7 @@ class Reason:
             and _matches(setting, self.settings)
             and _matches(one.case, self.cases)
             and _matches(one.tensor, self.tensors)
+            and one.here in self.here
         )
 
     @property
@@ -55,10 +60,10 @@ def read_reasons(path: Path = FILE) -> tuple[Reason, ...]:
         if entry.keys() != valid:
             wrong = ", ".join(sorted(entry.keys() ^ valid))
             raise ValueError(f"{path.name}, entry {number}: a missing or unknown key: {wrong}")
-        for name in ("settings", "cases", "tensors"):
+        for name in LISTS:
             if not isinstance(entry[name], list):
                 raise ValueError(f"{path.name}, entry {number}: {name} is no list")
-        lists = {name: tuple(entry[name]) for name in ("settings", "cases", "tensors")}
+        lists = {name: tuple(entry[name]) for name in LISTS}
         found.append(Reason(**{**entry, **lists}))
     return tuple(found)
 

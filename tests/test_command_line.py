@@ -76,6 +76,7 @@ def test_help_teaches_every_option(tmp_path):
     """`--help` lists the suite's options with what they mean."""
     done = run("--help", tmp_path=tmp_path)
     text = " ".join(done.stdout.split())
-    for option in ("--implementation", "--device", "--mode", "--dtype", "--case", "--python"):
+    options = "implementation device mode dtype case python threads"
+    for option in (f"--{name}" for name in options.split()):
         assert option in text
     assert "nothing is built for it" in text

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,19 @@ from adapters.harness import machine
 from adapters.harness.header import Implementation
 from conformance.command_line import parser_of
 from conformance.commands import machines as command
+from docs.machines_page import committed
 from records.codec import decode
-from records.file import FILE_NAME, read_run
-from records.pieces import Kernels
+from records.file import read_run
 from records.schema import TargetRecord
-from reports.machines import Machines
-from reports.targets import column_of
+from records.verdict import Verdict
+from reports.machines import Machines, compare
+from reports.text import option_name
 from suite import machines as played
 from suite.machines import SETTINGS, USUAL, Setting
 from suite.reasons import Reason, read_reasons, stale, with_reasons
+from suite.run import IMPLEMENTATIONS
 from tests.faults.miniature import FAULT
-from tests.front_door import ROOT, conformance, python
+from tests.front_door import ROOT, conformance
 from tests.gold import gold
 
 SPLITTING = ROOT / "tests" / "faults" / "adapters" / "splitting.py"
@@ -140,31 +143,69 @@ def test_a_run_that_fails_is_told_and_is_no(faulty, tmp_path, monkeypatch, capsy
     assert "| `again` | 20 same; 0 moved |" in said
 
 
+def test_a_case_that_is_not_answered_is_one_difference():
+    """The refusal stands against the gravest verdict of the tensors, and not against each."""
+    usual = gold()
+    target, case = "pytorch-cpu-eager", "a-mean-of-10-standard-deviations-float16"
+    own = [one for one in usual.verdicts if (one.target, one.case) == (target, case)]
+    gravest = max(own, key=lambda one: one.verdict.gravity)
+    assert gravest.verdict is Verdict.VIOLATES and len({one.verdict for one in own}) > 1
+    refused = replace(gravest, tensor="", step=0, verdict=Verdict.DECLINED, known=None)
+    others = tuple(one for one in usual.verdicts if one not in own)
+    here = replace(usual, verdicts=(*others, refused))
+    (difference,) = [one for row in compare("x", usual, here) for one in row.differences]
+    assert (difference.case, difference.tensor, difference.step) == (case, "", 0)
+    word = "violates, known" if gravest.known else "violates"
+    assert (difference.usual, difference.here) == (word, "declined")
+
+
+def test_a_measurement_is_compared_by_its_option():
+    """Whichever probe decided it; what is undecided is another word."""
+    usual = gold()
+    at = next(at for at, one in enumerate(usual.measured) if one.option and one.agrees)
+    one = usual.measured[at]
+
+    def differences(changed):
+        measured = (*usual.measured[:at], changed, *usual.measured[at + 1 :])
+        rows = compare("x", usual, replace(usual, measured=measured))
+        return [(each.case, each.tensor, each.here) for row in rows for each in row.differences]
+
+    assert differences(replace(one, probe="another")) == []
+    place = "measurement", f"{one.field} in {one.dtype}"
+    assert differences(replace(one, option=None)) == [(*place, "undetermined")]
+    assert differences(replace(one, agrees=False)) == [
+        (*place, f"{option_name(one.option)}, against the declaration")
+    ]
+
+
 def test_a_reason_explains_what_it_names_and_nothing_else(faulty):
     """The entry for another setting, case or tensor does not; one that nothing needs is stale."""
     _, found, usual = faulty
     targets = usual.targets
-    fit = Reason("splitting", ("threads-*",), ("a-mean-*",), ("y", "*_mean"), "the rest is lost")
+    here = ("violates",)
+    fit = Reason("splitting", ("threads-*",), ("a-mean-*",), ("y", "*_mean"), here, "lost rest")
     others = (
-        Reason("splitting", ("one-core",), ("*",), ("*",), "one core"),
-        Reason("splitting", ("*",), ("zeros-*",), ("*",), "zeros"),
-        Reason("splitting", ("*",), ("*",), ("running_var",), "the variance"),
-        Reason("pytorch", ("*",), ("*",), ("*",), "another layer"),
+        Reason("splitting", ("one-core",), ("*",), ("*",), here, "one core"),
+        Reason("splitting", ("*",), ("zeros-*",), ("*",), here, "zeros"),
+        Reason("splitting", ("*",), ("*",), ("running_var",), here, "the variance"),
+        Reason("splitting", ("*",), ("*",), ("*",), ("raised",), "a refusal"),
+        Reason("pytorch", ("*",), ("*",), ("*",), here, "another layer"),
     )
     _, row = with_reasons(found.rows, targets, others)
     assert [one.reason for one in row.differences] == [""] * 3
     rows = with_reasons(found.rows, targets, (*others, fit))
-    assert [one.reason for one in rows[1].differences] == ["the rest is lost"] * 3
+    assert [one.reason for one in rows[1].differences] == ["lost rest"] * 3
     explained = Machines(**{**vars(found), "rows": rows})
     assert (found.unexplained, explained.unexplained) == (3, 0)
     lines = stale((*others, fit), explained, targets)
-    assert [line.partition(" (")[2] for line in lines] == ["one core)", "zeros)", "the variance)"]
+    unfit = ["one core)", "zeros)", "the variance)", "a refusal)"]
+    assert [line.partition(" (")[2] for line in lines] == unfit
 
 
 @pytest.mark.parametrize(
     ("entry", "complaint"),
     [
-        ('what = "x"\n', "cases, implementation, settings, tensors"),
+        ('what = "x"\n', "cases, here, implementation, settings, tensors"),
         ('upstream = "x"\n', "upstream"),
     ],
 )
@@ -176,11 +217,33 @@ def test_a_reason_of_another_form_is_refused(tmp_path, entry, complaint):
         read_reasons(path)
 
 
-def test_the_committed_reasons_are_well_formed():
-    """Each names settings that exist."""
-    names = {one.name for one in SETTINGS}
-    for reason in read_reasons():
-        assert names & set(reason.settings) or "*" in "".join(reason.settings), reason
+def test_the_committed_reasons_are_needed():
+    """Each explains something in the committed run, which leaves nothing unexplained."""
+    found = committed()
+    rows = [
+        replace(row, differences=tuple(map(without_reason, row.differences))) for row in found.rows
+    ]
+    targets = [target_of(row.target) for row in rows]
+    explained = with_reasons(rows, targets, read_reasons())
+    assert explained == found.rows and not found.unexplained and not found.stale
+    assert stale(read_reasons(), found, targets) == ()
+
+
+def without_reason(one):
+    return replace(one, reason="")
+
+
+def target_of(name):
+    implementation, device, mode = name.rsplit("-", 2)
+    return TargetRecord(target=name, implementation=implementation, device=device, mode=mode)
+
+
+def test_the_committed_run_is_of_the_whole_matrix():
+    """Of the core, under each setting; none was left out."""
+    found = committed()
+    assert found.settings == {one.name: one.words for one in SETTINGS} and not found.left_out
+    assert [one.partition("-")[0] for one in found.versions] == IMPLEMENTATIONS.split(",")
+    assert {row.setting for row in found.rows} == {one.name for one in SETTINGS}
 
 
 def test_the_matrix_says_what_it_sets():
@@ -198,61 +261,3 @@ def test_a_setting_that_the_processor_lacks_is_not_played():
     """avx2 kernels on a processor without them would die of an illegal instruction."""
     assert Setting("x", needs="avx1024").lacks == "the processor has no avx1024"
     assert not USUAL.lacks
-
-
-def test_what_a_target_computed_with_stands_on_the_page():
-    """With the framework's own word; and the command that runs it again sets the same."""
-    kernels = Kernels(
-        cpu="A processor",
-        instructions=("avx", "avx2"),
-        limits={"XLA_FLAGS": "--xla_cpu_max_isa=AVX --other"},
-        cores=1,
-        threads=3,
-        threads_reported="2",
-        instructions_reported="AVX",
-    )
-    of = {"target": "mine-cpu-eager", "implementation": "mine", "device": "cpu", "mode": "eager"}
-    column = column_of(TargetRecord(**of, kernels=kernels), gold())
-    facts = dict(column.facts)
-    assert facts["processor"] == "A processor, 1 core"
-    assert facts["threads"] == "3 (the framework says 2)"
-    assert facts["instruction sets"] == "avx avx2 (the framework says AVX)"
-    assert facts["limits"] == "XLA_FLAGS=--xla_cpu_max_isa=AVX --other"
-    assert column.command == (
-        "XLA_FLAGS='--xla_cpu_max_isa=AVX --other' "
-        "pytest --implementation mine --mode eager --device cpu --threads 3"
-    )
-
-
-def test_tox_passes_on_what_chooses_kernels():
-    """Else a run under tox would silently use other kernels than the same run without it."""
-    text = (ROOT / "tox.ini").read_text(encoding="utf-8")
-    passed = text.partition("pass_env =\n")[2].partition("\ndeps")[0].split()
-    assert machine.LIMITS.keys() <= set(passed)
-
-
-@pytest.mark.parametrize("number", ["0", "-2", "1025"])
-def test_a_number_of_threads_that_is_none_is_one_line(tmp_path, number):
-    """With the range; pytest's usage status."""
-    done = python("-m", "pytest", f"--threads={number}", f"--report={tmp_path}", cwd=ROOT)
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    (line,) = [line for line in done.stderr.splitlines() if line]
-    assert line == f"ERROR: --threads {number}: from 1 to 1024, please"
-
-
-def test_a_resumed_run_has_the_threads_that_it_began_with(tmp_path, monkeypatch):
-    """The second half of a run at three threads is computed with three as well."""
-    monkeypatch.setenv(FAULT, "leave_the_rest")
-    chosen = [f"--adapter={SPLITTING}", f"--case=zeros-answer-beta-float32,{CASE}", "--threads=3"]
-    suite = ["-m", "pytest", "-p", "no:cacheprovider"]
-    python(*suite, *chosen, f"--report={tmp_path}", cwd=ROOT)
-    whole = read_run(tmp_path)
-    records = tmp_path / FILE_NAME
-    lines = records.read_text(encoding="utf-8").splitlines(keepends=True)
-    second = next(at for at, line in enumerate(lines) if f'"case": "{CASE}"' in line)
-    records.write_text("".join(lines[:second]), encoding="utf-8")
-    done = python(*suite, f"--resume={tmp_path}", cwd=ROOT)
-    resumed = read_run(tmp_path)
-    assert resumed.resumed and resumed.complete, done.stdout + done.stderr
-    assert resumed.verdicts == whole.verdicts
-    assert {one.verdict for one in resumed.verdicts if one.case == CASE} > {"violates"}
