@@ -12,6 +12,7 @@ from records.hypothesis import named
 from records.schema import VerdictRecord
 from records.text import visible
 from records.verdict import Verdict
+from reports.title import told_of_damage
 from suite.run import Suite
 
 FINDINGS_SHOWN = 20
@@ -39,6 +40,8 @@ def summarise(reporter, suite: Suite) -> None:
 
     recording = suite.recording
     assert recording, "an -n worker tells nothing"
+    if recording.stopped and recording.stopped.damaged:
+        write(f"damaged in the records, and run again: {told_of_damage(recording.stopped)}")
     for target, broken in recording.broken.items():
         write(f"{target}: {broken.ended}: {broken.message}")
         if not broken.ended.failing:

@@ -72,5 +72,5 @@ def test_a_worker_that_is_killed(token, undisturbed, with_trouble, tmp_path, mon
     assert done.returncode == 1
     assert "incomplete: nothing says yet what explains mistaken-cpu-eager" in done.stdout
     assert not read_run(folder).complete
-    done = run(f"--resume={folder}", "-n2")
+    done = run(f"--resume={folder}", "--trust-records", "-n2")
     assert facts_of(folder, done.returncode) == undisturbed[1]

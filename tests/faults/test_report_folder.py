@@ -38,7 +38,7 @@ def test_two_runs_in_one_folder(hanging_run, tmp_path, more):
     line with status 4, and the first loses nothing."""
     folder = tmp_path / "report"
     before = (folder / FILE_NAME).read_bytes()
-    for options in (chosen("sound", folder), [f"--resume={folder}"]):
+    for options in (chosen("sound", folder), [f"--resume={folder}", "--trust-records"]):
         done = run(*options, *more)
         assert done.returncode == pytest.ExitCode.USAGE_ERROR
         told = [line for line in (done.stdout + done.stderr).splitlines() if "another run" in line]
@@ -58,7 +58,7 @@ def test_links_in_a_report_folder(token, tmp_path, resumed):
     before = {path.name: path.read_bytes() for path in elsewhere.iterdir()}
     for name in before:
         (folder / name).symlink_to(elsewhere / name)
-    options = [f"--resume={folder}"] if resumed else chosen("sound", folder)
+    options = [f"--resume={folder}", "--trust-records"] if resumed else chosen("sound", folder)
     assert run(*options).returncode == 0
     assert {path.name: path.read_bytes() for path in elsewhere.iterdir()} == before
     assert not any(path.is_symlink() for path in folder.iterdir())

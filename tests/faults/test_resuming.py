@@ -52,12 +52,12 @@ def test_a_run_killed_at_any_moment(token, undisturbed, with_trouble, tmp_path, 
     killed([*with_trouble, f"--report={tmp_path}"], tmp_path, first, chance.uniform(0, SOON))
     if number % 3 == 2:
         killed(
-            [f"--resume={tmp_path}"],
+            [f"--resume={tmp_path}", "--trust-records"],
             tmp_path,
             chance.randint(first, lines),
             chance.uniform(0, SOON),
         )
-    done = run(f"--resume={tmp_path}", *(["-n", "2"] if number % 2 else []))
+    done = run(f"--resume={tmp_path}", "--trust-records", *(["-n", "2"] if number % 2 else []))
     assert facts_of(tmp_path, done.returncode) == found, done.stdout
 
 
@@ -66,7 +66,7 @@ def test_a_finished_run_that_failed(token, undisturbed, tmp_path):
     fails again."""
     whole, found = undisturbed
     shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
-    done = run(f"--resume={tmp_path}")
+    done = run(f"--resume={tmp_path}", "--trust-records")
     assert done.returncode == 1
     assert not re.search(r"\d (passed|failed)", done.stdout)
     assert facts_of(tmp_path, done.returncode) == found
@@ -82,7 +82,7 @@ def test_a_target_that_was_never_asked(token, tmp_path, monkeypatch, more):
     assert before.complete
     assert {record.verdict for record in before.verdicts} == {"not run"}
     monkeypatch.delenv(FAULT)
-    done = run(f"--resume={tmp_path}", *more)
+    done = run(f"--resume={tmp_path}", "--trust-records", *more)
     assert done.returncode == 0, done.stdout
     whole = tmp_path / "whole"
     found = facts_of(tmp_path, 0)
@@ -97,5 +97,19 @@ def test_a_run_that_ends_at_its_first_failure(token, undisturbed, with_trouble, 
     assert done.returncode == 1
     assert "tests that were to be run have no record" in done.stdout
     assert not read_run(tmp_path).complete
-    done = run(f"--resume={tmp_path}")
+    done = run(f"--resume={tmp_path}", "--trust-records")
     assert facts_of(tmp_path, done.returncode) == undisturbed[1]
+
+
+@pytest.mark.parametrize("part", [0.2, 0.5, 0.9])
+def test_a_line_that_was_damaged(token, undisturbed, with_trouble, tmp_path, part):
+    """What a damaged line may have told is run again, and that is said; the end is the same."""
+    whole, found = undisturbed
+    lines = (whole / FILE_NAME).read_bytes().splitlines(keepends=True)
+    at = int(len(lines) * part)
+    lines[at] = lines[at].replace(b'"kind"', b'"kinds"')
+    (tmp_path / FILE_NAME).write_bytes(b"".join(lines))
+    done = run(f"--resume={tmp_path}", "--trust-records")
+    assert facts_of(tmp_path, done.returncode) == found, done.stdout
+    assert f"line {at + 1}: a record of the unknown kind 'None'" in done.stdout
+    assert not read_run(tmp_path).damaged
