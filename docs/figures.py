@@ -13,6 +13,7 @@ from pathlib import Path
 
 from adapters.harness.threads import THREADS
 from benchmarks.harness.machine import description
+from records.file import RecordsError
 from records.schema import VerdictRecord
 from records.together import read_runs
 from records.verdict import Verdict
@@ -141,8 +142,11 @@ def fused() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR")
-    text = json.dumps(kept(parser.parse_args().folders), indent=1, ensure_ascii=False)
-    FILE.write_text(text + "\n", encoding="utf-8")
+    try:
+        figures = kept(parser.parse_args().folders)
+    except (RecordsError, ValueError) as error:
+        parser.error(str(error))
+    FILE.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,17 @@ def test_a_run_of_some_cases_is_refused():
         figures.kept([FOLDER])
 
 
+def test_what_is_wrong_is_one_line(monkeypatch, capsys):
+    """A run that cannot be kept ends the command with status 2, and the file stays as it is."""
+    before = figures.FILE.read_bytes()
+    monkeypatch.setattr("sys.argv", ["docs.figures", str(FOLDER)])
+    with pytest.raises(SystemExit) as ended:
+        figures.main()
+    assert ended.value.code == 2
+    assert "a whole run, with every case" in capsys.readouterr().err.splitlines()[-1]
+    assert figures.FILE.read_bytes() == before
+
+
 @pytest.fixture
 def kept(monkeypatch):
     """What is kept of the gold run, as if its cases were all there are."""
