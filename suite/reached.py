@@ -48,12 +48,14 @@ class Reached:
 def to_explain(verdicts: Collection[VerdictRecord]) -> set[str]:
     """Return the targets with a case that violates, of which an explanation has to speak.
 
-    Of a case that in the end could not be judged, none does.
+    Of a case that in the end could not be judged, none does; what is known has its reason.
     """
     cut = {(one.case, one.target) for one in verdicts if not (one.verdict.judged or one.tensor)}
-    violating = {(one.case, one.target) for one in verdicts if one.verdict.diagnosed}
+    violating = {
+        (one.case, one.target) for one in verdicts if one.verdict.diagnosed and not one.known
+    }
     return {target for _, target in violating - cut}
 
 
 def _goes_on(record: VerdictRecord) -> bool:
-    return record.verdict.sound or record.verdict is Verdict.DECLINED
+    return record.verdict.sound or record.verdict in (Verdict.DECLINED, Verdict.UNDECIDED)

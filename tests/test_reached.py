@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from records.file import Run
+from records.pieces import Known
 from records.verdict import Verdict
 from suite.reached import MEASUREMENT, Reached, to_explain
 from tests.gold import first, gold
@@ -29,7 +30,9 @@ SOUND, WRONG, DEAD = (Verdict.CONFORMS, "y"), (Verdict.VIOLATES, "y"), (Verdict.
 DECLINED = Verdict.DECLINED, ""
 
 
-@pytest.mark.parametrize("end", [SOUND, DECLINED, (Verdict.DIFFERS, "dx")])
+@pytest.mark.parametrize(
+    "end", [SOUND, DECLINED, (Verdict.DIFFERS, "dx"), (Verdict.UNDECIDED, "y")]
+)
 def test_a_sound_target_goes_on(end):
     """What it has is settled, what is left is run."""
     assert settled({"one": end}) == {"one"}
@@ -54,9 +57,11 @@ def test_a_violation_that_is_not_explained_settles_nothing():
 
 
 def test_what_is_to_be_explained():
-    """A case that violates; none that in a later step could not be judged."""
+    """A case that violates; none that is known, or that in a later step could not be judged."""
     wrong = replace(PLAIN, case="one", target="t", verdict=Verdict.VIOLATES)
     broken = replace(wrong, verdict=Verdict.BROKEN_ADAPTER, tensor="", step=1)
+    known = Known(what="a reason", upstream="not reported upstream")
     assert to_explain([wrong]) == {"t"}
+    assert to_explain([replace(wrong, known=known)]) == set()
     assert to_explain([wrong, broken]) == set()
     assert to_explain([wrong, replace(broken, case="two")]) == {"t"}
