@@ -7,7 +7,7 @@ schema is refused, with its line and its field.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,12 +21,14 @@ from records.schema import (
     FooterRecord,
     HeaderRecord,
     MeasuredRecord,
+    OfTarget,
     Record,
     ResumedRecord,
     TargetRecord,
     VerdictRecord,
 )
 from records.text import visible
+from records.verdict import Verdict
 
 FILE_NAME = "records.jsonl"
 
@@ -44,36 +46,44 @@ class RecordWriter:
     """
 
     def __init__(self, directory: Path, header: HeaderRecord):
-        self._open(directory, 0)
-        self.write(header)
+        make_folder(directory)
+        self._open(directory, _bytes_of(header))
 
     @classmethod
     def resume(cls, directory: Path, resumed: ResumedRecord) -> "RecordWriter":
-        """Go on after the last whole pair of case and target of a run that was stopped."""
-        _, end = read_stopped(directory)
+        """Go on with what `read_stopped` keeps of a run."""
+        kept = b"".join(line.text for line in _kept(directory / FILE_NAME))
         writer = cls.__new__(cls)
-        writer._open(directory, end)
-        writer.write(resumed)
+        writer._open(directory, kept + _bytes_of(resumed))
         return writer
 
-    def _open(self, directory: Path, end: int) -> None:
+    def _open(self, directory: Path, begun: bytes) -> None:
+        """Put a file that is begun in the place of the one that is there.
+
+        Whoever is killed in between leaves the old one. What is there may be a symbolic link or a
+        pipe: it is not followed, nor waited for.
+        """
         self.path = directory / FILE_NAME
+        new = directory / f".{FILE_NAME}"
         try:
-            directory.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("ab", buffering=0)
-            self._file.truncate(end)
+            new.unlink(missing_ok=True)
+            self._file = new.open("xb", buffering=0)
+            self._write(begun)
+            new.replace(self.path)
         except OSError as error:
             raise RecordsError(f"{self.path}: cannot be written: {error.strerror}") from None
 
     def write(self, *records: Record) -> None:
         """Write records that belong together, so that a killed run has all of them or none."""
-        lines = "".join(line_of(record) for record in records)
-        data = memoryview(lines.encode("utf-8", errors="backslashreplace"))
         try:
-            while data:
-                data = data[self._file.write(data) :]
+            self._write(_bytes_of(*records))
         except OSError as error:
             raise RecordsError(f"{self.path}: cannot be written: {error.strerror}") from None
+
+    def _write(self, text: bytes) -> None:
+        data = memoryview(text)
+        while data:
+            data = data[self._file.write(data) :]
 
     def close(self, footer: FooterRecord) -> None:
         """Write the footer: the run is complete."""
@@ -85,10 +95,23 @@ class RecordWriter:
         self._file.close()
 
 
+def make_folder(directory: Path) -> None:
+    """Make the folder of a run. Raises RecordsError in one line."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        path = directory / FILE_NAME
+        raise RecordsError(f"{path}: cannot be written: {error.strerror}") from None
+
+
 def line_of(record: Record) -> str:
     """Return a record as a line of the file."""
     told = {"kind": _KINDS[type(record)], **encode(record)}
     return json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _bytes_of(*records: Record) -> bytes:
+    return "".join(map(line_of, records)).encode("utf-8", errors="backslashreplace")
 
 
 def record_of(line: str | bytes) -> Record:
@@ -127,34 +150,60 @@ def read_run(directory: Path) -> Run:
     return _sorted(list(_lines(Path(directory) / FILE_NAME, shown.__getitem__)))
 
 
-def read_stopped(directory: Path) -> tuple[Run, int]:
-    """Return what can be kept of a run that is to be resumed, and the length of its lines in bytes.
+def read_stopped(directory: Path) -> Run:
+    """Return what is kept of a run that is to be resumed.
 
-    Without a footer the last pair of case and target may lack some of its verdicts; it is left
-    out, and so is a footer. Texts are as they were written: an option may hold anything. Raises
-    RecordsError as `read_run` does.
+    Without a footer the records that were written last may lack some of those that belong to them:
+    they are left out, and so is a footer, and whatever can be asked again as if nothing had been
+    asked: what was not run, and all of a target that was not judged. Texts are as they were
+    written: an option may hold anything. Raises RecordsError as `read_run` does.
     """
-    lines = list(_lines(Path(directory) / FILE_NAME, str))
+    return _sorted(_kept(Path(directory) / FILE_NAME))
+
+
+def group_of(record: Record | None) -> tuple[str, ...] | None:
+    """Return what a record is told with: those of one group are written together, and once.
+
+    The verdicts on a case and a target, the measurements of a target, and its explanations are
+    groups, and so is the record of a target and that of a case; the others are in none.
+    """
+    match record:
+        case VerdictRecord():
+            return "verdict", record.case, record.target
+        case CaseRecord():
+            return "case", record.case
+        case TargetRecord() | MeasuredRecord() | ExplanationRecord():
+            return _KINDS[type(record)], record.target
+    return None
+
+
+def _kept(path: Path) -> list["_Line"]:
+    lines = list(_lines(path, str))
     finished = isinstance(lines[-1].record, FooterRecord)
     kept = [line for line in lines if not isinstance(line.record, FooterRecord)]
-    pairs = [pair for line in kept if (pair := pair_of(line.record))]
-    if not finished and pairs:
-        while len(kept) > 1 and pair_of(kept[-1].record) in (pairs[-1], None):
+    groups = [group for line in kept if (group := group_of(line.record))]
+    if groups and not finished:
+        while len(kept) > 1 and group_of(kept[-1].record) in (groups[-1], None):
             kept.pop()
-    return _sorted(kept), kept[-1].end
+    broken = {
+        line.record.target
+        for line in kept
+        if isinstance(line.record, TargetRecord) and line.record.broken
+    }
+    return [line for line in kept if not _can_be_asked_again(line.record, broken)]
 
 
-def pair_of(record: Record | None) -> tuple[str, str] | None:
-    """Return the case and the target that a verdict is about; None for any other record."""
-    return (record.case, record.target) if isinstance(record, VerdictRecord) else None
+def _can_be_asked_again(record: Record | None, broken: Collection[str]) -> bool:
+    not_run = isinstance(record, VerdictRecord) and record.verdict is Verdict.NOT_RUN
+    return not_run or (isinstance(record, OfTarget) and record.target in broken)
 
 
 @dataclass(frozen=True)
 class _Line:
-    """A line: its number from 1, the byte offset of its end, and its record, None if damaged."""
+    """A line: its number from 1, its bytes, and its record, None if damaged."""
 
     number: int
-    end: int
+    text: bytes
     record: Record | None
 
 
@@ -190,7 +239,7 @@ def _lines(path: Path, text: Text) -> Iterator[_Line]:
         except Mistake as mistake:
             raise RecordsError(f"{path}: line {number}: {visible(str(mistake), 300)}") from None
         header = header or record
-        yield _Line(number, end, record)
+        yield _Line(number, line, record)
     if header is None:
         _check_header(path, None)
 
