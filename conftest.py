@@ -8,15 +8,18 @@ import pytest
 from adapters.harness.conversation import AT_ONCE
 from adapters.harness.memory import SHARE
 from adapters.harness.registry import UsageError, implementations
-from records.file import RecordsError, line_of, record_of
+from records.file import RecordsError, record_of
 from records.schema import MeasuredRecord, VerdictRecord
 from suite.consent import TRUST
+from suite.parallel import scheduler, tell_worker, travelling, without_capture
+from suite.reached import MEASUREMENT
 from suite.run import DTYPES, IMPLEMENTATIONS, Suite
 from suite.targets import rows_of, table_of
 from suite.terminal import make_visible, summarise
 
 RECORDS = pytest.StashKey[list]()
 MEASURING = "test_measured_conventions.py"
+SETTLED = pytest.StashKey[set]()
 SUITE = pytest.StashKey[Suite]()
 
 
@@ -85,8 +88,9 @@ def pytest_addoption(parser):
         "--resume",
         metavar="DIR",
         help="go on with the run whose records are in DIR where it was stopped, with its own "
-        "options (write --resume=DIR for a folder outside the project); a file that these would "
-        "run, an adapter or an interpreter, is to be named again",
+        "options, to the end that it would have had; what was not run is run again (write "
+        "--resume=DIR for a folder outside the project); a file that these would run, an adapter "
+        "or an interpreter, is to be named again",
     )
     add(
         TRUST,
@@ -125,6 +129,8 @@ def _usual(config, arg):
 
 
 def pytest_unconfigure(config):
+    if Suite.recording:
+        Suite.recording.release()
     if signal.getsignal(signal.SIGTERM) is _stop_in_order:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
@@ -154,75 +160,92 @@ def pytest_generate_tests(metafunc):
 
 def pytest_ignore_collect(collection_path, config):
     # What a target does is measured by probes of its own: not when single cases were asked for.
-    chosen = config.option.case or config.option.dtype or config.option.resume
+    chosen = config.option.case or config.option.dtype
     return True if chosen and collection_path.name == MEASURING else None
 
 
+@pytest.hookimpl(trylast=True)  # what -k and its like leave is the plan
 def pytest_collection_modifyitems(config, items):
     suite = config.stash[SUITE]
-    if suite.judged:
-        over = [item for item in items if _names_of(item) in suite.judged]
-        config.hook.pytest_deselected(items=over)
-        items[:] = [item for item in items if _names_of(item) not in suite.judged]
+    first = {test: item for item in reversed(items) if (test := _test_of(item))}
+    settled = config.stash[SETTLED] = suite.reached.settled(first)
+    chosen, left_out = [], []
+    for item in items:
+        test = _test_of(item)
+        again = test and (first[test] is not item or test in settled)
+        (left_out if again else chosen).append(item)
+    if left_out:  # reached before, or, as with --count, the same once more
+        config.hook.pytest_deselected(items=left_out)
     # As many targets as run at once, with all that concerns them, before the next begin.
     places = {target.name: at // AT_ONCE for at, target in enumerate(suite.targets)}
-    items.sort(key=lambda item: places.get(_target_of(item), -1))
+    items[:] = sorted(chosen, key=lambda item: places.get((_test_of(item) or ("", ""))[1], -1))
 
 
-def pytest_collection_finish(session):
-    if session.config.option.collectonly or _controls_workers(session.config):
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session):
+    config = session.config
+    failed = session.testsfailed and not config.option.continue_on_collection_errors
+    if failed or _only_looks(config) or config.pluginmanager.has_plugin("dsession"):
         return
-    pairs = [pair for pair in map(_pair_of, session.items) if pair]
-    measured = [target for target in map(_measured_target_of, session.items) if target]
-    try:
-        session.config.stash[SUITE].start(pairs, measured)
-    except RecordsError as error:
-        raise pytest.UsageError(str(error)) from None
+    suite = config.stash[SUITE]
+    tests = {item.nodeid: test for item in session.items if (test := _test_of(item))}
+    pairs = {test for test in tests.values() if test[0] != MEASUREMENT}
+    _open_records(suite, list(tests), len(pairs))
+    suite.start(tests.values(), config.stash[SETTLED])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionstart(session):
+    # The workers of -n start here, and inherit what pytest has put in the place of the terminal.
+    with without_capture(session.config):
+        return (yield)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node):
     suite = node.config.stash[SUITE]
-    node.workerinput |= {"judged": sorted(suite.judged), "selection": vars(suite.selection)}
+    tell_worker(node.workerinput, suite.selection, suite.reached)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return scheduler(config, log, [target.name for target in config.stash[SUITE].targets])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node, ids):
     suite = node.config.stash[SUITE]
-    pairs = sum("::test_conformance[" in name for name in ids)
-    measured = any(MEASURING in name for name in ids)
-    if suite.recording.is_open or not (pairs or measured or node.config.option.resume):
-        return
+    pairs = [name for name in ids if "::test_conformance[" in name]
+    measured = [name for name in ids if f"{MEASURING}::" in name]
+    if not suite.recording.is_open and not _only_looks(node.config):
+        _open_records(suite, [*pairs, *measured], len(pairs))
+
+
+def _open_records(suite, names, pairs):
     try:
-        suite.open_records(pairs)
+        suite.open_records(names, pairs)
     except RecordsError as error:
         raise pytest.UsageError(str(error)) from None
 
 
-def _pair_of(item):
-    return getattr(getattr(item, "callspec", None), "params", {}).get("case_on_target")
+def _test_of(item):
+    """Return what a test is about: the case, or that it is measured, and the target, by name."""
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    if pair := params.get("case_on_target"):
+        return pair[0].id, pair[1].name
+    target = params.get("target_to_measure")
+    return target and (MEASUREMENT, target.name)
 
 
-def _measured_target_of(item):
-    return getattr(getattr(item, "callspec", None), "params", {}).get("target_to_measure")
-
-
-def _target_of(item):
-    pair, measured = _pair_of(item), _measured_target_of(item)
-    target = pair[1] if pair else measured
-    return target and target.name
-
-
-def _names_of(item):
-    pair = _pair_of(item)
-    return pair and (pair[0].id, pair[1].name)
+def _only_looks(config):
+    return config.option.collectonly or config.option.setupplan
 
 
 @pytest.fixture
 def verdicts(case_on_target, request):
     """The verdict records of one case on one target."""
     case, target = case_on_target
-    records = request.config.stash[SUITE].records(case, target)
+    records = request.config.stash[SUITE].judging_of(target).records(case)
     request.node.stash[RECORDS] = records
     return [record for record in records if isinstance(record, VerdictRecord)]
 
@@ -230,20 +253,19 @@ def verdicts(case_on_target, request):
 @pytest.fixture
 def measured(target_to_measure, request):
     """The measured conventions of one target, as records."""
-    records = request.config.stash[SUITE].measured_records(target_to_measure)
+    records, reason = request.config.stash[SUITE].judging_of(target_to_measure).measured()
     request.node.stash[RECORDS] = records
-    broken = records[0].broken
-    if broken and not broken.ended.failing:
-        pytest.skip(broken.message)
+    if reason:
+        pytest.skip(reason)
     return [record for record in records if isinstance(record, MeasuredRecord)]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
-    if _target_of(item):
+    if _test_of(item):
         make_visible(report)
-    if call.when == "call":
+    if call.when == "setup":  # whatever becomes of the test, what was found is kept
         report.records = item.stash.get(RECORDS, [])
     return report
 
@@ -252,7 +274,7 @@ def pytest_runtest_makereport(item, call):
 def pytest_report_to_serializable(report):
     told = yield
     if told and "records" in told:  # under -n a report travels, and its records as lines
-        told["records"] = list(map(line_of, report.records))
+        told["records"] = list(map(travelling, report.records))
     return told
 
 
@@ -266,9 +288,9 @@ def pytest_report_from_serializable(data):
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report):
-    if report.when == "call" and getattr(report, "records", None) and Suite.recording:
+    if getattr(report, "records", None) and Suite.recording:
         try:
-            Suite.recording.keep(report.records)
+            Suite.recording.keep(report.nodeid, report.records)
         except RecordsError as error:
             pytest.exit(str(error), returncode=pytest.ExitCode.INTERNAL_ERROR)
 
@@ -283,7 +305,3 @@ def pytest_terminal_summary(terminalreporter, config):
     suite = config.stash.get(SUITE, None)
     if suite and suite.recording and suite.recording.is_open:
         summarise(terminalreporter, suite)
-
-
-def _controls_workers(config):
-    return bool(getattr(config.option, "numprocesses", None)) and not hasattr(config, "workerinput")

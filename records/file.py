@@ -1,49 +1,36 @@
 """The records of a run on the disk: one JSON object a line, written out as verdicts are reached.
 
-What is read is checked once, at the door: every field has the type of its class, and every text is
-made visible. A line that is no record of this schema, as a bad disk or somebody's hand leaves it,
-is left out and told, with its field; half a line at the end is none, for so a run ends that is
-killed. A file without a header of this schema, or with two, is refused.
+What is read passes `records.lines`, where it is checked; texts are made visible. A line that is
+damaged is left out and told.
 """
 
 import json
-import os
-import stat
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from records.codec import Mistake, Text, decode, encode
+from records.codec import encode
+from records.lines import Line, RecordsError, lines_of, record_in
 from records.pieces import Machine
 from records.schema import (
     RECORDS,
-    SCHEMA,
     CaseRecord,
     ExplanationRecord,
     FooterRecord,
     HeaderRecord,
     MeasuredRecord,
+    OfTarget,
     Record,
     ResumedRecord,
     TargetRecord,
     VerdictRecord,
 )
-from records.text import one_line, visible
+from records.text import visible
+from records.verdict import Verdict
 
 FILE_NAME = "records.jsonl"
-LONGEST_MISTAKE = 300
-"""Characters of what is wrong with a line."""
-LARGEST_FILE = 2**30
-"""Bytes of a file that is read; a run of all implementations writes a tenth of it at most."""
 
 _KINDS = {kind: word for word, kind in RECORDS.items()}
-
-
-class RecordsError(Exception):
-    """A records file cannot be read or written; the message is one visible line."""
-
-    def __init__(self, message: str):
-        super().__init__(one_line(message))
 
 
 class RecordWriter:
@@ -53,36 +40,44 @@ class RecordWriter:
     """
 
     def __init__(self, directory: Path, header: HeaderRecord):
-        self._open(directory, 0)
-        self.write(header)
+        make_folder(directory)
+        self._open(directory, _bytes_of(header))
 
     @classmethod
     def resume(cls, directory: Path, resumed: ResumedRecord) -> "RecordWriter":
-        """Go on after the last whole pair of case and target of a run that was stopped."""
-        _, end = read_stopped(directory)
+        """Go on with what `read_stopped` keeps of a run."""
+        kept = b"".join(line.text for line in _kept(list(lines_of(directory / FILE_NAME, str))))
         writer = cls.__new__(cls)
-        writer._open(directory, end)
-        writer.write(resumed)
+        writer._open(directory, kept + _bytes_of(resumed))
         return writer
 
-    def _open(self, directory: Path, end: int) -> None:
+    def _open(self, directory: Path, begun: bytes) -> None:
+        """Put a file that is begun in the place of the one that is there.
+
+        Whoever is killed in between leaves the old one. What is there may be a symbolic link or a
+        pipe: it is not followed, nor waited for.
+        """
         self.path = directory / FILE_NAME
+        new = directory / f".{FILE_NAME}"
         try:
-            directory.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("ab", buffering=0)
-            self._file.truncate(end)
+            new.unlink(missing_ok=True)
+            self._file = new.open("xb", buffering=0)
+            self._write(begun)
+            new.replace(self.path)
         except OSError as error:
             raise RecordsError(f"{self.path}: cannot be written: {error.strerror}") from None
 
     def write(self, *records: Record) -> None:
         """Write records that belong together, so that a killed run has all of them or none."""
-        lines = "".join(line_of(record) for record in records)
-        data = memoryview(lines.encode("utf-8", errors="backslashreplace"))
         try:
-            while data:
-                data = data[self._file.write(data) :]
+            self._write(_bytes_of(*records))
         except OSError as error:
             raise RecordsError(f"{self.path}: cannot be written: {error.strerror}") from None
+
+    def _write(self, text: bytes) -> None:
+        data = memoryview(text)
+        while data:
+            data = data[self._file.write(data) :]
 
     def close(self, footer: FooterRecord) -> None:
         """Write the footer: the run is complete."""
@@ -94,15 +89,28 @@ class RecordWriter:
         self._file.close()
 
 
+def make_folder(directory: Path) -> None:
+    """Make the folder of a run. Raises RecordsError in one line."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        path = directory / FILE_NAME
+        raise RecordsError(f"{path}: cannot be written: {error.strerror}") from None
+
+
 def line_of(record: Record) -> str:
     """Return a record as a line of the file."""
     told = {"kind": _KINDS[type(record)], **encode(record)}
     return json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def _bytes_of(*records: Record) -> bytes:
+    return "".join(map(line_of, records)).encode("utf-8", errors="backslashreplace")
+
+
 def record_of(line: str | bytes) -> Record:
     """Return the record that `line_of` wrote, its texts as they were."""
-    return _record(json.loads(line), str)
+    return record_in(json.loads(line), str)
 
 
 @dataclass(frozen=True)
@@ -130,47 +138,6 @@ class Run:
         return self.footer is not None
 
 
-def read_run(directory: Path) -> Run:
-    """Read `directory/records.jsonl`. Raises RecordsError with one line where it cannot."""
-    shown = _Visible()
-    return _sorted(list(_lines(Path(directory) / FILE_NAME, shown.__getitem__)))
-
-
-def read_stopped(directory: Path) -> tuple[Run, int]:
-    """Return what can be kept of a run that is to be resumed, and the length of its lines in bytes.
-
-    Without a footer the last pair of case and target may lack some of its verdicts; it is left
-    out, and so is a footer. Texts are as they were written: an option may hold anything. Raises
-    RecordsError as `read_run` does.
-    """
-    lines = list(_lines(Path(directory) / FILE_NAME, str))
-    finished = isinstance(lines[-1].record, FooterRecord)
-    kept = [line for line in lines if not isinstance(line.record, FooterRecord)]
-    pairs = [pair for line in kept if (pair := pair_of(line.record))]
-    if not finished and pairs:
-        while len(kept) > 1 and pair_of(kept[-1].record) in (pairs[-1], None):
-            kept.pop()
-    return _sorted(kept), kept[-1].end
-
-
-def pair_of(record: Record | None) -> tuple[str, str] | None:
-    """Return the case and the target that a verdict is about; None for any other record."""
-    return (record.case, record.target) if isinstance(record, VerdictRecord) else None
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A line: its number from 1, the byte offset of its end, and its record.
-
-    One that is damaged has None and the `mistake`.
-    """
-
-    number: int
-    end: int
-    record: Record | None
-    mistake: str = ""
-
-
 class _Visible(dict):
     """Each text once, made visible when it is first asked for."""
 
@@ -179,83 +146,84 @@ class _Visible(dict):
         return shown
 
 
-def _lines(path: Path, text: Text) -> Iterator[_Line]:
-    """Yield the lines of a file, the header first."""
-    data = _content(path)
-    end, header = 0, None
-    for number, line in enumerate(data.splitlines(keepends=True), 1):
-        end += len(line)
-        if not line.strip():
+def read_run(directory: Path) -> Run:
+    """Read `directory/records.jsonl`. Raises RecordsError with one line where it cannot."""
+    shown = _Visible()
+    return _sorted(list(lines_of(Path(directory) / FILE_NAME, shown.__getitem__)))
+
+
+def read_stopped(directory: Path) -> Run:
+    """Return what is kept of a run that is to be resumed.
+
+    Without a footer the records that were written last may lack some of those that belong to them:
+    they are left out, and so is a footer, and whatever can be asked again as if nothing had been
+    asked: what was not run, and all of a target that was not judged, and what stands beside a
+    damaged line, which may have been of it. Texts are as they were written: an option may hold
+    anything. Raises RecordsError as `read_run` does.
+    """
+    lines = list(lines_of(Path(directory) / FILE_NAME, str))
+    return replace(_sorted(_kept(lines)), damaged=_sorted(lines).damaged)
+
+
+def group_of(record: Record | None) -> tuple[str, ...] | None:
+    """Return what a record is told with: those of one group are written together, and once.
+
+    The verdicts on a case and a target, the measurements of a target, and its explanations are
+    groups, and so is the record of a target and that of a case; the others are in none.
+    """
+    match record:
+        case VerdictRecord():
+            return "verdict", record.case, record.target
+        case CaseRecord():
+            return "case", record.case
+        case TargetRecord() | MeasuredRecord() | ExplanationRecord():
+            return _KINDS[type(record)], record.target
+    return None
+
+
+def _kept(lines: list[Line]) -> list[Line]:
+    finished = isinstance(lines[-1].record, FooterRecord)
+    kept = [line for line in lines if not isinstance(line.record, FooterRecord)]
+    groups = [group for line in kept if (group := group_of(line.record))]
+    if groups and not finished:
+        while len(kept) > 1 and group_of(kept[-1].record) in (groups[-1], None):
+            kept.pop()
+    broken = {
+        line.record.target
+        for line in kept
+        if isinstance(line.record, TargetRecord) and line.record.broken
+    }
+    doubtful = _beside_damage(lines)
+    return [
+        line
+        for line in kept
+        if line.record
+        and group_of(line.record) not in doubtful
+        and not _can_be_asked_again(line.record, broken)
+    ]
+
+
+def _beside_damage(lines: list[Line]) -> set[tuple[str, ...]]:
+    """Return the groups that a damaged line may have been of: those before and after it."""
+    found, before = set(), None
+    damaged = False
+    for line in lines:
+        if line.record is None:
+            damaged = True
             continue
-        last = end == len(data)
-        told = None if last and not line.endswith(b"\n") else _object(line)
-        if header is None:
-            _check_header(path, told)
-        elif told is None and last:
-            return  # a killed run can leave half a line, a full disk worse
-        record, mistake = None, "no JSON object"
-        try:
-            record = None if told is None else _record(told, text)
-        except Mistake as error:
-            mistake = visible(str(error), LONGEST_MISTAKE)
-        if header is None and record is None:
-            raise RecordsError(f"{path}: line {number}: {mistake}")
-        if header and isinstance(record, HeaderRecord):
-            raise RecordsError(f"{path}: line {number}: a second header")
-        header = header or record
-        yield _Line(number, end, record, mistake)
-    if header is None:
-        _check_header(path, None)
+        group = group_of(line.record)
+        if damaged:
+            found |= {one for one in (before, group) if one}
+        before, damaged = group, False
+    return found | ({before} if damaged and before else set())
 
 
-def _content(path: Path) -> bytes:
-    """Return what a file holds. Raises RecordsError for what is no file, or is too large."""
-    try:
-        # A pipe would be waited for, and what is no file may have no end.
-        with open(
-            path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)
-        ) as file:
-            found = os.fstat(file.fileno())
-            if stat.S_ISREG(found.st_mode) and found.st_size <= LARGEST_FILE:
-                return file.read(LARGEST_FILE)
-    except OSError as error:
-        raise RecordsError(f"{path}: {error.strerror}") from None
-    if stat.S_ISREG(found.st_mode):
-        size, most = found.st_size // 2**20, LARGEST_FILE // 2**20
-        raise RecordsError(f"{path}: it has {size} MB; at most {most} are read")
-    raise RecordsError(f"{path}: it is no file")
+def _can_be_asked_again(record: Record | None, broken: Collection[str]) -> bool:
+    not_run = isinstance(record, VerdictRecord) and record.verdict is Verdict.NOT_RUN
+    return not_run or (isinstance(record, OfTarget) and record.target in broken)
 
 
-def _object(line: bytes) -> dict | None:
-    """Return the JSON object of a line, None where it holds none."""
-    try:
-        told = json.loads(line.decode("utf-8"))
-    except (ValueError, RecursionError):
-        return None
-    return told if isinstance(told, dict) else None
-
-
-def _check_header(path: Path, told: dict | None) -> None:
-    if told is None or told.get("kind") != "header":
-        raise RecordsError(f"{path}: the first line is no header")
-    if told.get("schema") != SCHEMA:
-        found = visible(str(told.get("schema")), 40)
-        raise RecordsError(f"{path}: records of schema {found}; this version reads schema {SCHEMA}")
-
-
-def _record(told: dict, text: Text) -> Record:
-    """Return the record of a JSON object. Raises Mistake."""
-    word = told.pop("kind", None)
-    kind = RECORDS.get(word) if isinstance(word, str) else None
-    if kind is None:
-        raise Mistake(f"a record of the unknown kind {str(word)[:40]!r}")
-    try:
-        return decode(kind, told, text)
-    except Mistake as mistake:
-        raise mistake.within(str(word)) from None
-
-
-def _sorted(lines: list[_Line]) -> Run:
+def _sorted(lines: list[Line]) -> Run:
     def all_of(kind: type) -> tuple:
         return tuple(line.record for line in lines if isinstance(line.record, kind))
 

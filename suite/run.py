@@ -2,10 +2,9 @@
 
 import difflib
 import sys
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from pathlib import Path
-
-import pytest
 
 from adapters.harness import registry
 from adapters.harness.conversation import Settings
@@ -13,28 +12,17 @@ from adapters.harness.header import Implementation
 from adapters.harness.host import Host
 from adapters.harness.lifeline import die_with_parent
 from adapters.harness.memory import SHARE, machine_memory
-from adapters.harness.observation import Observation
-from diagnosis.consistency import TargetDiagnosis
-from records.file import RecordsError, read_stopped
+from records.file import RecordsError
 from records.pieces import Planned, Selection
-from records.verdict import Verdict
 from reports import html
 from suite import consent
 from suite.expectations import Expectations
-from suite.known import read_known, unfit, with_known, write_known
-from suite.measured import measured_records
+from suite.judging import Judging
+from suite.known import read_known, unfit, write_known
+from suite.parallel import terminal_of_worker, told_by_controller
+from suite.reached import MEASUREMENT, Reached, Test
 from suite.recording import Recording
-from suite.smoke import SMOKE, request_of
-from suite.verdicts import (
-    case_record,
-    diagnose_into,
-    ended_as,
-    explanation_records,
-    judgements,
-    target_record,
-    verdict_records,
-    with_diagnosis,
-)
+from suite.smoke import SMOKE
 from test_cases.cases import all_cases
 from test_cases.probes import PROBES
 
@@ -51,32 +39,29 @@ class Suite:
         options = config.option
         self.config = config
         self.is_worker = hasattr(config, "workerinput")
-        stopped = None
+        self.reached = Reached()
+        Suite.recording = None
         if self.is_worker:
             die_with_parent()  # it would wait for an answer, deaf to the end of its controller
-            _select(options, Selection(**config.workerinput["selection"]))
-        elif options.resume:
-            stopped = _stopped_run(options)
+            selection, self.reached = told_by_controller(config)
+            _select(options, selection)
+        else:
+            Suite.recording = _recording(config)
+            if stopped := Suite.recording.stopped:
+                self.reached = Reached.of(stopped)
+                _check_consent(options, stopped.header.selection)
+                _select(options, stopped.header.selection)
         self.targets = registry.targets(_chosen(options), options.device, options.mode)
         self.cases = _chosen_cases(options)
         self.pythons = _pythons(options, [target.implementation for target in self.targets])
-        self.settings = _settings(options, self.is_worker)
+        self.settings = _settings(options)
         self.known = read_known()
         self.unfit: list[str] = []
         self.host: Host | None = None
-        self.diagnoses: dict[str, TargetDiagnosis] = {}
-        self.hellos: dict[str, dict | Observation] = {}
-        self.expectations = Expectations()
+        self.judging: dict[str, Judging] = {}
         self.report: Path | None = None
         self.trouble: list[str] = []
-        self.judged: set[tuple[str, str]] = set()
-        Suite.recording = None
-        if self.is_worker:
-            self.judged = set(map(tuple, config.workerinput["judged"]))
-        else:
-            command = ("pytest", *map(str, config.invocation_params.args))
-            Suite.recording = Recording(Path(options.report), command, stopped)
-            self.judged = Suite.recording.judged if stopped else set()
+        self._terminal = terminal_of_worker(config) if self.is_worker else None
 
     @property
     def selection(self) -> Selection:
@@ -84,72 +69,67 @@ class Suite:
         names = [field.name for field in fields(Selection)]
         return Selection(**{name: getattr(self.config.option, name) for name in names})
 
-    def open_records(self, pairs: int) -> None:
-        """Begin the records of a run of so many pairs of case and target."""
-        assert self.recording, "an -n worker records nothing"
-        self.recording.open(Planned(cases=len(self.cases), pairs=pairs), self.selection)
+    def open_records(self, names: Sequence[str], pairs: int) -> None:
+        """Begin the records of a run of the tests of these names, with so many pairs of case and
+        target among them. Raises RecordsError."""
+        if self.recording and (names or self.config.option.resume):
+            planned = Planned(cases=len(self.cases), pairs=pairs)
+            self.recording.open(planned, self.selection, names)
 
-    def start(self, pairs, measured) -> None:
-        """Start every target on its share of the (case, target) pairs, and on the probes where it
-        is to be measured. Raises RecordsError."""
-        if self.recording and (pairs or measured or self.config.option.resume):
-            self.open_records(len(pairs))
-        if not pairs and not measured:
+    def start(self, tests: Collection[Test], settled: Collection[Test]) -> None:
+        """Prepare for these tests, and start their targets; not those that were `settled` before.
+
+        An -n worker learns only one by one which targets are its own, and starts none ahead.
+        """
+        if not tests:
             return
-        probes = [(probe, target) for probe in PROBES.values() for target in measured]
-        plans: dict[registry.Target, dict] = {}
-        for case, target in [*pairs, *probes]:
-            plans.setdefault(target, {})[case.id] = lambda case=case: request_of(case)
-        self.host = Host(self.settings, pythons=self.pythons, announce=self._announce).__enter__()
-        for target, plan in plans.items():
-            self.host.start(target, plan)
+        self.host = self._new_host().__enter__()
+        expectations = Expectations()
+        for target in self.targets:
+            own, before = (
+                {case for case, name in some if name == target.name} for some in (tests, settled)
+            )
+            if own:
+                self.judging[target.name] = judging = Judging(
+                    target,
+                    [case for case in self.cases.values() if case.id in own],
+                    MEASUREMENT in own,
+                    [case for case in self.cases.values() if case.id in before],
+                    self.known,
+                    expectations,
+                    self._new_host,
+                )
+                if not self.is_worker:
+                    judging.begin(self.host)
 
-    def records(self, case, target):
-        """Run and judge one case on one target; return its records, the target's own first."""
-        hello = self.host.greeting(target)
-        observation = self.host.observe(target, case.id)
-        judged = judgements(case, observation, self.expectations)
-        verdicts = verdict_records(case, target, hello, observation, judged)
-        verdicts = with_known(verdicts, self.known)
-        diagnosis = self.diagnoses.setdefault(target.name, TargetDiagnosis())
-        self.hellos[target.name] = hello
-        known = all(record.known for record in verdicts if record.verdict.diagnosed)
-        hypotheses = diagnose_into(diagnosis, case, observation, judged, known, self.expectations)
-        verdicts = with_diagnosis(verdicts, hypotheses)
-        return [target_record(target, hello), case_record(case), *verdicts]
-
-    def measured_records(self, target):
-        """Run the probes on one target and measure its conventions; return its records."""
-        hello = self.host.greeting(target)
-        observations = {name: self.host.observe(target, name) for name in PROBES}
-        if all(ended_as(each) is Verdict.DECLINED for each in observations.values()):
-            pytest.skip(next(iter(observations.values())).message)
-        measured = with_known(measured_records(target, hello, observations), self.known)
-        return [target_record(target, hello), *measured]
+    def judging_of(self, target: registry.Target) -> Judging:
+        """Return what judges a target, which is asked from now on."""
+        assert self.host, "the run was not started"
+        judging = self.judging[target.name]
+        judging.begin(self.host)
+        return judging
 
     def finish(self, exit_status: int) -> int:
         """Stop the targets, close the records and write the page; return the exit status.
 
-        A run that was stopped, by a signal or a full disk, gets no footer: it can be resumed.
+        A run that lacks anything of what was planned gets no footer: it can be resumed.
         """
         if self.host:
             self.host.__exit__(None, None, None)
         recording = self.recording
         if recording is None or not recording.is_open:
             return exit_status
-        if self.config.option.resume and exit_status in (0, NOTHING_LEFT):
-            exit_status = int(any(record.fails for record in recording.verdicts))
-        unavailable = any(record.verdict is Verdict.UNAVAILABLE for record in recording.verdicts)
+        if self.config.option.resume and exit_status == NOTHING_LEFT:
+            exit_status = 0
         names = {target.implementation.name for target in self.targets}
         names |= registry.implementations().keys()
         self.unfit = unfit(self.known, recording.verdicts, all_cases(), names, PROBES)
-        exit_status = exit_status or int(bool(self.unfit) or unavailable)
+        if recording.lacking:
+            self.trouble.append(recording.lacking)
+        wrong = recording.lacking or recording.fails or self.unfit
+        exit_status = exit_status or int(bool(wrong))
         try:
-            for target in self.targets:
-                if target.name in self.diagnoses:  # an -n worker keeps its own, which is a part
-                    hello, diagnosis = self.hellos[target.name], self.diagnoses[target.name]
-                    recording.keep(explanation_records(target, hello, diagnosis))
-            recording.close(exit_status, complete=exit_status in (0, 1))
+            recording.close(exit_status)
             if self.config.option.write_known:
                 write_known(Path(self.config.option.write_known), recording.verdicts)
         except (RecordsError, OSError) as error:
@@ -160,32 +140,36 @@ class Suite:
             self.trouble.append(f"error: the report could not be written: {error}")
         return exit_status or int(bool(self.trouble))
 
+    def _new_host(self) -> Host:
+        return Host(self.settings, pythons=self.pythons, announce=self._announce)
+
     def _announce(self, line):
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter:
+        if reporter and not self._terminal:  # a worker of -n has one that nobody sees
             reporter.ensure_newline()
             reporter.write_line(line)
         else:
-            print(line, file=sys.__stderr__)
+            print(line, file=self._terminal or sys.__stderr__, flush=True)
 
 
 NOTHING_LEFT = 5  # pytest's status where no test was run
 
 
-def _stopped_run(options):
-    """Return the run to resume, and take the options from it that say what is run."""
-    directory = Path(options.resume)
+def _recording(config) -> Recording:
+    """Return the records of a new run, or of the one to resume, whose folder is the report's."""
+    options = config.option
+    options.report = options.resume or options.report
+    command = ("pytest", *map(str, config.invocation_params.args))
     try:
-        stopped, _ = read_stopped(directory)
+        return Recording(Path(options.report), command, resumes=bool(options.resume))
     except RecordsError as error:
         raise registry.UsageError(f"--resume {options.resume}: {error}") from None
-    selection = stopped.header.selection
+
+
+def _check_consent(options, selection: Selection) -> None:
     given = {name: getattr(options, name) for name in consent.PROGRAMS}
     if reason := consent.objection(selection, given, options.trust_records):
         raise registry.UsageError(f"--resume {options.resume}: {reason}")
-    _select(options, selection)
-    options.report = options.resume
-    return stopped
 
 
 def _select(options, selection: Selection) -> None:
@@ -193,7 +177,7 @@ def _select(options, selection: Selection) -> None:
         setattr(options, name, value)
 
 
-def _settings(options, is_worker: bool) -> Settings:
+def _settings(options) -> Settings:
     for name in ("deadline", "memory_limit"):
         value = getattr(options, name)
         if value is not None and not value > 0:
@@ -204,8 +188,6 @@ def _settings(options, is_worker: bool) -> Settings:
         memory_limit=int(machine_memory() * SHARE) if limit is None else limit * 2**20,
         locked=options.locked,
         smoke=SMOKE,
-        # A worker of -n learns only one by one which cases are its own: it runs none ahead.
-        window=0 if is_worker else Settings.window,
     )
 
 

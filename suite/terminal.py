@@ -8,6 +8,7 @@ from collections import Counter
 
 from adapters.harness.text import one_line
 from records.text import visible
+from reports.title import told_of_damage
 from suite.run import Suite
 
 FINDINGS_SHOWN = 20
@@ -35,6 +36,8 @@ def summarise(reporter, suite: Suite) -> None:
 
     recording = suite.recording
     assert recording, "an -n worker tells nothing"
+    if recording.stopped and recording.stopped.damaged:
+        write(f"damaged in the records, and run again: {told_of_damage(recording.stopped)}")
     for target, broken in recording.broken.items():
         write(f"{target}: {broken.ended}: {broken.message}")
         if not broken.ended.failing:

@@ -39,6 +39,7 @@ HOST_LIBRARIES = {
     "packaging",
     "platformdirs",
     "pytest",
+    "xdist",
 }
 
 

@@ -7,13 +7,13 @@ import os
 import re
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from records.file import (
     FILE_NAME,
-    LARGEST_FILE,
     RecordsError,
     RecordWriter,
     Run,
@@ -22,7 +22,8 @@ from records.file import (
     read_stopped,
     record_of,
 )
-from records.pieces import Planned
+from records.lines import LARGEST_FILE
+from records.pieces import Broken, Planned
 from records.schema import SCHEMA, FooterRecord, ResumedRecord
 from records.together import read_runs
 from records.verdict import Verdict
@@ -88,7 +89,7 @@ def test_text_is_made_visible_where_it_is_read_to_be_shown(tmp_path):
     writer.write(replace(PLAIN, message=foreign))
     writer.write(replace(gold().targets[0], versions={"\x00": "\u202e"}))
     writer.close(footer())
-    run, (stopped, _) = read_run(tmp_path), read_stopped(tmp_path)
+    run, stopped = read_run(tmp_path), read_stopped(tmp_path)
     assert run.header.command == ("pytest", "\ufffd")
     assert run.verdicts[0].message.startswith("\\x1b[31m </script> \ufffdxxx")
     assert run.verdicts[0].message.endswith(" … [cut here: 17 more characters are in the records]")
@@ -108,11 +109,12 @@ def test_a_file_cut_anywhere_can_be_read_and_resumed(tmp_path):
         run = read_run(tmp_path)
         assert not run.complete and not run.damaged
         assert pairs_in(run) in [PAIRS[:count] for count in range(4)]
-        stopped, end = read_stopped(tmp_path)
+        stopped = read_stopped(tmp_path)
         assert len(stopped.verdicts) % len(TENSORS) == 0
         assert pairs_in(stopped) in [PAIRS[:count] for count in range(3)]
-        assert header <= end <= cut
-        assert whole[end - 1 : end] == b"\n"
+        RecordWriter.resume(tmp_path, RESUMED).leave()
+        kept, newline, rest = path.read_bytes().rpartition(line_of(RESUMED).encode())
+        assert whole.startswith(kept) and newline and not rest
 
 
 def test_half_a_header_is_no_run(tmp_path):
@@ -145,7 +147,7 @@ def test_a_resumed_file_is_one_run(tmp_path):
 def test_a_finished_run_keeps_all_when_it_is_resumed(tmp_path):
     """With a footer nothing can be cut: only the footer gives way to what follows."""
     write_run(tmp_path, status=2)
-    stopped, _ = read_stopped(tmp_path)
+    stopped = read_stopped(tmp_path)
     assert pairs_in(stopped) == PAIRS
     RecordWriter.resume(tmp_path, RESUMED).leave()
     assert not read_run(tmp_path).complete
@@ -312,7 +314,10 @@ def test_a_damaged_line_is_left_out_and_counted(tmp_path, line):
     assert run.complete
     assert len(run.verdicts) == len(PAIRS) * len(TENSORS) - 1
     assert "2 lines of records.jsonl cannot be read, and what they said is missing." in render(run)
-    assert len(read_stopped(tmp_path)[0].verdicts) == len(run.verdicts)
+    # What is resumed runs again whatever the damaged lines may have been of.
+    stopped = read_stopped(tmp_path)
+    assert pairs_in(stopped) == PAIRS[2:]
+    assert stopped.damaged == run.damaged
 
 
 def test_two_files_are_not_one(tmp_path):
@@ -362,3 +367,36 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(RecordsError, match=r"file/run/records.jsonl: cannot be written: Not a dir"):
         RecordWriter(tmp_path / "file" / "run", HEADER)
+
+
+def test_what_can_be_asked_again_is_not_kept(tmp_path):
+    """What was not run, and all of a target that was never judged, are taken out to resume."""
+    broken = Broken(ended=Verdict.BROKEN_ADAPTER, message="no such module")
+    writer = RecordWriter(tmp_path, HEADER)
+    writer.write(replace(gold().targets[0], target="never", broken=broken))
+    writer.write(*verdicts_of("one", "never"))
+    writer.write(replace(gold().targets[0], target="here"), *verdicts_of("one", "here"))
+    writer.write(replace(PLAIN, case="two", target="here", tensor="", verdict=Verdict.NOT_RUN))
+    writer.close(footer(1))
+    assert pairs_in(read_run(tmp_path)) != pairs_in(read_stopped(tmp_path)) == [("one", "here")]
+    RecordWriter.resume(tmp_path, RESUMED).leave()
+    run = read_run(tmp_path)
+    assert [target.target for target in run.targets] == ["here"]
+    assert pairs_in(run) == [("one", "here")]
+    assert run.resumed == (RESUMED,)
+
+
+def test_a_file_takes_the_place_of_a_link(tmp_path):
+    """Neither a new run nor a resumed one writes to what a symbolic link leads to."""
+    path = write_run(tmp_path / "elsewhere")
+    before = path.read_bytes()
+    (tmp_path / "here").mkdir()
+    begins = (partial(RecordWriter, header=HEADER), partial(RecordWriter.resume, resumed=RESUMED))
+    for begin in begins:
+        link = tmp_path / "here" / FILE_NAME
+        link.unlink(missing_ok=True)
+        link.symlink_to(path)
+        begin(tmp_path / "here").leave()
+        assert not link.is_symlink()
+        assert path.read_bytes() == before
+        assert read_run(tmp_path / "here").header == HEADER

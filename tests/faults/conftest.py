@@ -1,5 +1,6 @@
 """Fixtures: a token that finds left-behind processes, and the plan run on a faulty adapter."""
 
+import os
 import time
 import uuid
 
@@ -8,7 +9,10 @@ import pytest
 from adapters.harness import environments, header, uv
 from adapters.harness.conversation import Settings
 from adapters.harness.host import Host
+from records.file import read_run
+from tests.faults.adapters.hanging import FIFO
 from tests.faults.driving import (
+    ADAPTERS,
     PLAN,
     TOKEN,
     Outcome,
@@ -18,8 +22,9 @@ from tests.faults.driving import (
     target_of,
 )
 from tests.faults.driving import request as request_of
-from tests.faults.miniature import FAULT
+from tests.faults.miniature import FAULT, STRUCK_DTYPE
 from tests.faults.wheelhouse import make_wheel
+from tests.faults.whole_run import STRUCK, Running, chosen, facts_of, run
 
 
 @pytest.fixture
@@ -91,3 +96,50 @@ def strike(token, monkeypatch, request):
         return Outcome(hello, observations, seconds)
 
     return run
+
+
+@pytest.fixture
+def hanging_run(token, tmp_path, monkeypatch):
+    """A run whose third case says that it is being run, and hangs; two verdicts are reached.
+
+    Its report is in `tmp_path / "report"`.
+    """
+    monkeypatch.setenv(FAULT, "tell_and_wait")
+    monkeypatch.setenv(STRUCK_DTYPE, "float64")
+    path = tmp_path / "fifo"
+    monkeypatch.setenv(FIFO, str(path))
+    os.mkfifo(path)
+    # Also opened for writing, so that it is never at its end.
+    fifo = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    with Running(*chosen("hanging", tmp_path / "report")) as running:
+        running.until(f"hanging-cpu-eager-{STRUCK}", fifo)
+        yield running
+    os.close(fifo)
+
+
+def _with_trouble(patch):
+    patch.setenv(FAULT, "exit_at_once")
+    patch.setenv(STRUCK_DTYPE, "float64")
+    adapters = [f"--adapter={ADAPTERS / name}.py" for name in ("mistaken", "dying")]
+    return [*adapters, "-k", "rank-3 or measured"]
+
+
+@pytest.fixture
+def with_trouble(monkeypatch):
+    """The options of a run with two targets: one dies of two cases and contradicts what it
+    declares, one is wrong late, in two cases only."""
+    return _with_trouble(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
+    """The folder of a run with trouble that nobody disturbs, and what it found."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with pytest.MonkeyPatch.context() as patch:
+        done = run(*_with_trouble(patch), f"--report={folder}")
+    found = read_run(folder)
+    assert {one.verdict for one in found.verdicts} == {"conforms", "violates", "crashed"}
+    assert any(one.fails for one in found.measured)
+    # What is refuted is so by cases that a part of the run has not.
+    assert any("others refute it" in one.sentence for one in found.explanations)
+    return folder, facts_of(folder, done.returncode)

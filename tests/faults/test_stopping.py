@@ -2,30 +2,16 @@
 
 import os
 import signal
+import time
 
 import pytest
 
 from records.file import FILE_NAME, read_run
 from reports.html import write
+from tests.faults.adapters.hanging import FIFO
 from tests.faults.miniature import FAULT, STRUCK_DTYPE
 from tests.faults.trial import lost
 from tests.faults.whole_run import CASES, FIRST, LAST, SECOND, STRUCK, Running, chosen, run
-
-
-@pytest.fixture
-def hanging_run(token, tmp_path, monkeypatch):
-    """A run whose third case says that it is being run, and hangs; two verdicts are reached."""
-    monkeypatch.setenv(FAULT, "tell_and_wait")
-    monkeypatch.setenv(STRUCK_DTYPE, "float64")
-    path = tmp_path / "fifo"
-    monkeypatch.setenv("MINIATURE_FIFO", str(path))
-    os.mkfifo(path)
-    # Also opened for writing, so that it is never at its end.
-    fifo = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-    with Running(*chosen("hanging", tmp_path / "report")) as running:
-        running.until(f"hanging-cpu-eager-{STRUCK}", fifo)
-        yield running
-    os.close(fifo)
 
 
 def cases_of(folder):
@@ -88,6 +74,39 @@ def test_a_finished_run_has_nothing_to_resume(token, tmp_path):
     assert "4 deselected" in done.stdout
     assert read_run(folder).verdicts == before.verdicts
     assert read_run(folder).complete
+
+
+def test_a_run_that_is_suspended(token, tmp_path, monkeypatch):
+    """Ctrl-Z of the host for 8 s with --deadline 4 while a case is being answered: nobody is
+    blamed, every verdict is reached."""
+    monkeypatch.setenv(FAULT, "tell_and_answer")
+    monkeypatch.setenv(STRUCK_DTYPE, "float64")
+    monkeypatch.setenv(FIFO, str(tmp_path / "fifo"))
+    os.mkfifo(tmp_path / "fifo")
+    fifo = os.open(tmp_path / "fifo", os.O_RDWR | os.O_NONBLOCK)
+    with Running(*chosen("hanging", tmp_path / "report"), "--deadline=4") as running:
+        running.until(f"hanging-cpu-eager-{STRUCK}", fifo)
+        running.process.send_signal(signal.SIGSTOP)
+        time.sleep(8.0)
+        assert running.stop(signal.SIGCONT) == 0
+    os.close(fifo)
+    assert {record.verdict for record in read_run(tmp_path / "report").verdicts} == {"conforms"}
+    assert cases_of(tmp_path / "report") == set(CASES.split(","))
+
+
+def test_what_one_target_sends_breaks_no_other(token, tmp_path, monkeypatch):
+    """60 MB of header from one target, beside another with a deadline of 2 s: the one case of the
+    one is a broken adapter, every other verdict is reached."""
+    monkeypatch.setenv(FAULT, "a_header_of_60_mb")
+    monkeypatch.setenv(STRUCK_DTYPE, "float64")
+    options = chosen("garbling", tmp_path), chosen("sound", tmp_path)[:1]
+    assert run(*options[0], *options[1], "--deadline=2").returncode == 1
+    found = read_run(tmp_path)
+    broken = {record.case for record in found.verdicts if record.verdict == "broken adapter"}
+    rest = [record for record in found.verdicts if record.verdict != "broken adapter"]
+    assert broken == {STRUCK}
+    assert {record.verdict for record in rest} == {"conforms"}
+    assert len({(record.case, record.target) for record in rest}) == 2 * len(CASES.split(",")) - 1
 
 
 @pytest.mark.parametrize(

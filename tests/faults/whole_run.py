@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
+from records.file import line_of, read_run
 from tests.faults.driving import ADAPTERS
 
 ROOT = Path(__file__).parent.parent.parent
-LIMIT = 60.0
+LIMIT = 180.0
 """Seconds after which a run counts as hanging."""
 
 FIRST, SECOND = "zeros-answer-beta-float32", "a-constant-channel-answers-beta-float32"
@@ -48,6 +50,16 @@ def run(*arguments, before=None, cwd=ROOT) -> subprocess.CompletedProcess:
         check=False,
         preexec_fn=before,
     )
+
+
+def facts_of(folder: Path, status: int) -> dict:
+    """Return what a complete run found, whatever the order and the times."""
+    found = read_run(folder)
+    assert found.complete
+    assert found.footer.exit_status == status
+    kinds = ("targets", "cases", "verdicts", "measured", "explanations")
+    facts = {kind: Counter(map(line_of, getattr(found, kind))) for kind in kinds}
+    return {**facts, "planned": found.header.planned, "counts": found.footer.verdicts}
 
 
 class Running:
