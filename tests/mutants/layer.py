@@ -202,6 +202,8 @@ class Mutant:
             return 1 / self.number(self.batches + 1)
         if rule == "first_batch_replaces" and self.batches == 0:
             return self.number(1)
+        if rule == "zero_debiased" and self.momentum and self.batches == 0:
+            return self.number(1)  # it starts at 0, so nothing is left of what was there
         if rule == "zero_debiased" and self.momentum:
             return self.momentum / (1 - (1 - self.momentum) ** (self.batches + 1))
         return self.momentum
