@@ -278,7 +278,7 @@ def _running_bound(forward, precision, d_previous, d_batch_mean, d_variance, abo
         old, new = np.abs(np.asarray(old, np.float64)), np.abs(np.asarray(new, np.float64))
         endless = ~np.isfinite(old + d_old)
         if w == 1.0 and conventions.moving_average == "weighted_sum":
-            old, d_old = np.where(endless, 0.0, old), np.where(endless, 0.0, d_old)
+            old, d_old = np.zeros_like(old), np.zeros_like(old)
         bound = history * d_old + abs(w) * d_new
         bound = bound + OPERATIONS * u * (history * old + abs(w) * new)
         bound = bound + momentum_error * (old + new) + OPERATIONS * precision.moving.underflow
