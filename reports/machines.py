@@ -203,9 +203,9 @@ def differences_of(rows: Iterable[Compared]) -> list[str]:
 def summary_of(row: Compared) -> str:
     """Return one comparison in words."""
     moved = f"{count(row.moved, 'error figure')} moved, by {row.farthest:.2g} of a bound at most"
+    unlike = len(row.differences)
     return (
-        f"{row.target}: {count(len(row.differences), 'verdict')} of {row.compared:,} "
-        f"{'differs' if len(row.differences) == 1 else 'differ'}; "
+        f"{row.target}: {unlike:,} of {count(row.compared, 'verdict')} not the usual; "
         f"{moved if row.moved else 'no error figure moved'}"
     )
 

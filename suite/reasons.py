@@ -1,6 +1,6 @@
 """Why a verdict is another on another machine: what is documented of it, entry by entry.
 
-`test_cases/machines.toml` has a `[[differs]]` table for each:
+`test_cases/machines.toml` has a `[[reason]]` table for each:
 
 implementation  its name
 settings        patterns of names of `suite.machines.SETTINGS`, `*` for anything
@@ -56,7 +56,7 @@ def read_reasons(path: Path = FILE) -> tuple[Reason, ...]:
     """Read the file. Raises ValueError for a key that is missing, unknown or of another form."""
     found = []
     valid = {one.name for one in fields(Reason)}
-    for number, entry in enumerate(tomllib.loads(path.read_text("utf-8")).get("differs", []), 1):
+    for number, entry in enumerate(tomllib.loads(path.read_text("utf-8")).get("reason", []), 1):
         if entry.keys() != valid:
             wrong = ", ".join(sorted(entry.keys() ^ valid))
             raise ValueError(f"{path.name}, entry {number}: a missing or unknown key: {wrong}")

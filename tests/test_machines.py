@@ -140,7 +140,7 @@ def test_a_run_that_fails_is_told_and_is_no(faulty, tmp_path, monkeypatch, capsy
     said = capsys.readouterr().out
     assert "threads-3: FAILED: pytest ended with 3: no space left" in said
     assert "- `threads-3` was not run: pytest ended with 3: no space left" in said
-    assert "| `again` | 20 same; 0 moved |" in said
+    assert "| `again` | 20 same; 0 moved; native |" in said
 
 
 def test_a_case_that_is_not_answered_is_one_difference():
@@ -212,7 +212,7 @@ def test_a_reason_explains_what_it_names_and_nothing_else(faulty):
 def test_a_reason_of_another_form_is_refused(tmp_path, entry, complaint):
     """It names the keys."""
     path = Path(tmp_path, "machines.toml")
-    path.write_text(f"[[differs]]\n{entry}", encoding="utf-8")
+    path.write_text(f"[[reason]]\n{entry}", encoding="utf-8")
     with pytest.raises(ValueError, match=f"entry 1: a missing or unknown key: .*{complaint}"):
         read_reasons(path)
 
