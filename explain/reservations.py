@@ -6,19 +6,19 @@ exit status than a clean fit.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
+from diagnosis import blocks
 from diagnosis.combinations import Fit
 from diagnosis.fitting import Number
 from diagnosis.hypotheses import numbered
+from diagnosis.sharpness import widest
 from explain.named_conventions import SEEN
 from explain.reading import Dump
 from reference.conventions import CONVENTIONS
-from reference.expected import expect
-
-VACUOUS = 0.5
-"""A bound of so much of its tensor's scale proves nothing."""
+from reference.scale import WIDEST
 
 
 def reservations_of(dump: Dump, fit: Fit) -> tuple[str, ...]:
@@ -33,7 +33,7 @@ def _reservations(dump: Dump, fit: Fit) -> Iterator[str]:
     if looser:
         names = ", ".join(f"{name}={option}" for name, option in looser.items())
         yield f"only under a looser bound, {names}, which grants {_share(widths, tensor)}"
-    elif tensor and widths[tensor] > VACUOUS:
+    elif tensor and widths[tensor] > WIDEST:
         yield f"the bounds say little: they grant {_share(widths, tensor)}"
     if not fit.epsilon.round and np.isfinite(fit.epsilon.high):
         yield f"only with epsilon = {fit.epsilon.told}, which nobody writes"
@@ -82,15 +82,11 @@ def _widths(dump: Dump, fit: Fit) -> dict[str, float]:
     """Return the widest bound of each tensor that the dump holds, over its channel's scale."""
     weight = fit.weight.best if fit.weight else 0.0
     layer = numbered(dump.layer, epsilon=fit.epsilon.best, momentum=weight)
-    tensors = expect(layer, [dump.step], fit.conventions)[0].tensors
-    widths = {}
-    for name in dump.answer:
-        bound, scale = np.asarray(tensors[name].bound, np.float64), tensors[name].scale
-        if scale is None or not bound.size:
-            continue
-        rows = np.moveaxis(bound, dump.channel_axis, 0) if bound.ndim > 1 else bound
-        widest = rows.reshape(len(rows), -1).max(axis=1)
-        with np.errstate(all="ignore"):
-            over = np.where(widest > 0, widest / scale, 0.0)
-        widths[name] = float(np.nan_to_num(over, nan=np.inf).max(initial=0.0))
+    widths: dict[str, float] = {}
+    for block in blocks.of_question(replace(dump.question, layer=layer), fit.conventions):
+        tensors = block.expect(fit.conventions)[0].tensors
+        for name in dump.answer:
+            width = widest(tensors[name])
+            if width is not None:
+                widths[name] = max(widths.get(name, 0.0), width)
     return widths
