@@ -14,6 +14,7 @@ import time
 import pytest
 
 from records.file import FILE_NAME, read_run
+from tests.faults.driving import ADAPTERS
 from tests.faults.miniature import FAULT
 from tests.faults.whole_run import LIMIT, ROOT, chosen, command, facts_of, run
 
@@ -69,6 +70,21 @@ def test_a_finished_run_that_failed(token, undisturbed, tmp_path):
     done = run(f"--resume={tmp_path}", "--trust-records")
     assert done.returncode == 1
     assert not re.search(r"\d (passed|failed)", done.stdout)
+    assert facts_of(tmp_path, done.returncode) == found
+
+
+def test_a_finished_run_that_failed_by_a_measurement(token, tmp_path):
+    """A finished run in which every verdict is sound and one measurement contradicts what is
+    declared: resumed, it is still there, and the run fails again."""
+    adapter = f"--adapter={ADAPTERS / 'mistaken.py'}"
+    chosen = ("-k", "(rank-3 and float16) or measured")
+    done = run(adapter, *chosen, f"--report={tmp_path}")
+    found = facts_of(tmp_path, done.returncode)
+    assert done.returncode == 1
+    assert found["counts"].keys() == {"conforms"}
+    assert [one.field for one in read_run(tmp_path).measured if one.fails] == ["running_variance"]
+    done = run(f"--resume={tmp_path}", "--trust-records")
+    assert done.returncode == 1
     assert facts_of(tmp_path, done.returncode) == found
 
 

@@ -10,7 +10,8 @@ from tests.mutants.layer import hello
 
 __all__ = ["conventions", "hello", "run"]
 
-PROBED = (4, 3, 5, 5)
+PROBED = (2, 3)
+"""The shape of the probe that measures what the running variance divides by."""
 
 
 def conventions(layer, shape):
