@@ -97,10 +97,8 @@ def test_the_channel_axis_can_be_said(saved):
     path = saved(GOOD)
     assert explained(path, channel_axis=1).explained
     assert not explained(path, channel_axis=-1).explained
-    assert (
-        explained(path, channel_axis=2).hint
-        == "with --channel-axis 1 the same arrays are explained"
-    )
+    hint = explained(path, channel_axis=2).hint
+    assert hint.startswith("with --channel-axis 1 the same arrays are explained")
     with pytest.raises(DumpError, match="which axis 0 of x"):
         read_dump(path, channel_axis=0)
 

@@ -35,7 +35,7 @@ class Answering:
         pass
 
     def greeting(self, target):
-        return {**hello(), "python": "3", "interpreter": "python", "conventions": {}}
+        return {**hello(), "python": "3", "interpreter": "python", "conventions": {}, "machine": {}}
 
     def observe(self, target, name):
         self.asked.append(name)

@@ -64,7 +64,7 @@ def test_a_resumed_run_has_the_threads_that_it_began_with(tmp_path, monkeypatch)
     lines = records.read_text(encoding="utf-8").splitlines(keepends=True)
     second = next(at for at, line in enumerate(lines) if f'"case": "{CASE}"' in line)
     records.write_text("".join(lines[:second]), encoding="utf-8")
-    done = python(*suite, f"--resume={tmp_path}", cwd=ROOT)
+    done = python(*suite, f"--resume={tmp_path}", "--trust-records", cwd=ROOT)
     resumed = read_run(tmp_path)
     assert resumed.resumed and resumed.complete, done.stdout + done.stderr
     assert resumed.verdicts == whole.verdicts

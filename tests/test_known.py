@@ -173,11 +173,11 @@ def test_a_fault_and_a_number_are_mechanisms():
 
 
 def test_a_bound_without_end_explains_nothing():
-    """Where float16 squares overflow nothing is claimed, and any y would fit."""
+    """Where float16 squares overflow nothing is claimed of a variance that is too large."""
     case = all_cases()["values-of-300-overflow-no-statistics-float16"]
     (step,) = expect(case.layer(), case.inputs())
     answer = {name: one.value.astype("float16") for name, one in step.tensors.items()}
-    answer["y"] = np.full_like(answer["y"], 7)
+    answer["running_var"] = np.full_like(answer["running_var"], 6e4)
     asked = Question.of(case.layer(), case.inputs(), Answered([answer]), CANONICAL)
     rounded = Mechanism.of({"arithmetic": "rounded_steps"})
     assert asked.fits(rounded.expectations(asked))

@@ -142,11 +142,15 @@ def test_details_hold_every_figure_of_the_verdict():
     run, data = gold(), payload_of(gold())
     details = {row[10]: row[11] for row in data["rows"]}
     texts = data["texts"]
-    violating = next(one for one in run.verdicts if one.known and one.diagnosis)
+    told = next(one for one in run.verdicts if one.known)
+    message, known, upstream, *_ = details[run.verdicts.index(told)]
+    assert texts[message] == told.message
+    assert (texts[known], texts[upstream]) == (told.known.what, told.known.upstream)
+    violating = next(one for one in run.verdicts if one.diagnosis and one.worst)
     message, known, upstream, log, diagnosis, *values = details[run.verdicts.index(violating)]
     explained = f"; explained by {violating.diagnosis[0].name}: {violating.diagnosis[0].sentence}"
     assert texts[message].startswith(violating.message + explained)
-    assert (texts[known], texts[upstream]) == (violating.known.what, violating.known.upstream)
+    assert (texts[known], texts[upstream]) == ("", "")
     assert [texts[at] for at in diagnosis] == [one.name for one in violating.diagnosis]
     worst = violating.worst
     assert values[0] == ", ".join(map(str, worst.index))

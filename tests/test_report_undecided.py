@@ -106,7 +106,7 @@ def test_the_terminal_tells_both(run):
     """A line for each target and convention with the worst message, and a count."""
     lines = []
     reporter = SimpleNamespace(section=lines.append, write_line=lines.append)
-    recording = SimpleNamespace(broken={}, verdicts=run.verdicts)
+    recording = SimpleNamespace(broken={}, verdicts=run.verdicts, stopped=None)
     summarise(reporter, SimpleNamespace(recording=recording, unfit=[], trouble=[], report=None))
     assert lines[-2:] == [
         f"hazard: {KERAS}, 2 verdicts: variance_algorithm=one_pass: "

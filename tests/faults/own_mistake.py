@@ -7,12 +7,17 @@ import os
 
 import pytest
 
-from suite import run
+from suite import judging
 from tests.faults.adapters.malicious import ESCAPES
 from tests.faults.miniature import FAULT
 
 
-def judgements(case, observation, expectations):
+JUDGEMENTS = judging.judgements
+
+
+def judgements(case, observation, expectations=None):
+    if expectations is None:  # the mistake itself is put on record
+        return JUDGEMENTS(case, observation)
     how = os.environ[FAULT]
     if how == "skip":
         pytest.skip(ESCAPES)
@@ -21,4 +26,4 @@ def judgements(case, observation, expectations):
     raise ValueError(ESCAPES)
 
 
-run.judgements = judgements
+judging.judgements = judgements
