@@ -15,7 +15,7 @@ from diagnosis.specimen import mixes
 from reference.conventions import CONVENTIONS, Conventions
 from reference.layer import axis_of
 
-SIZE = 2**18
+SIZE = 2**16
 """About how many elements of x a block has; a channel is never cut."""
 
 

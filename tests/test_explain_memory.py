@@ -14,8 +14,8 @@ from tests.explain_runs import ROOT
 from tests.independent_layer import call, inputs
 from tests.safetensors_files import written
 
-TIMES = 6
-"""An explanation takes at most so many times the memory of its file."""
+TIMES = {"npz": 6, "safetensors": 6, "wrong": 9}
+"""An explanation takes at most so many times the memory of its file; hints read one anew."""
 
 MEASURED = """
 import re, sys
@@ -51,7 +51,7 @@ def test_a_large_file_takes_a_few_times_its_memory(kind, tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == (kind == "wrong"), done.stdout + done.stderr
-    assert int(done.stderr) <= TIMES * path.stat().st_size
+    assert int(done.stderr) <= TIMES[kind] * path.stat().st_size
     assert ("your numbers follow PyTorch" in done.stdout) == (kind != "wrong")
 
 
@@ -64,7 +64,8 @@ def test_what_would_take_too_much_is_refused_before_it_is_taken(tmp_path, monkey
     np.savez_compressed(tmp_path / "packed.npz", **arrays)
     halves = {n: np.zeros(a.shape, np.uint16) for n, a in arrays.items()}
     np.savez(tmp_path / "halves.npz", **halves)
-    for name, size in (("packed.npz", "1092 bytes"), ("halves.npz", "1092 bytes")):
+    size = f"{sum(array.nbytes for array in arrays.values())} bytes"
+    for name in ("packed.npz", "halves.npz"):
         with pytest.raises(DumpError) as refusal:
             read_dump(tmp_path / name)
         assert refusal.value.lines == (

@@ -164,7 +164,9 @@ def commands(run: Run):
 def test_target_says_how_to_run_it_alone(summary):
     """The command has the words of the record; an adapter of one's own is named by its file."""
     told = {target.name: target.command for target in summary.targets}
-    assert told["flax-cpu-jit"] == "pytest --implementation flax --mode jit --device cpu --threads 2"
+    assert (
+        told["flax-cpu-jit"] == "pytest --implementation flax --mode jit --device cpu --threads 2"
+    )
     assert told["pytorch==0.0.7-cpu-eager"].startswith("pytest --implementation pytorch==0.0.7 ")
     assert told["wrong-layer-cpu-eager"] == (
         "pytest --adapter=./tests/gold/wrong_layer.py --mode eager --device cpu --threads 2"

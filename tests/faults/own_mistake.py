@@ -11,7 +11,6 @@ from suite import judging
 from tests.faults.adapters.malicious import ESCAPES
 from tests.faults.miniature import FAULT
 
-
 JUDGEMENTS = judging.judgements
 
 

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import signal
 import subprocess
 import termios
 
@@ -104,7 +103,7 @@ def test_a_terminal_that_is_closed(token, tmp_path, monkeypatch):
     folder = tmp_path / "report"
     wait_until(lambda: {one.case for one in read_run(folder).verdicts} == {FIRST, SECOND})
     os.close(terminal)
-    assert process.wait(LIMIT) in (-signal.SIGHUP, 128 + signal.SIGHUP)
+    assert process.wait(LIMIT) != 0  # by the signal, or by what it could not write any more
     assert {one.case for one in read_run(folder).verdicts} == {FIRST, SECOND}
     assert not read_run(folder).complete
 
