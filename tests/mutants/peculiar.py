@@ -143,8 +143,12 @@ def epsilon_in_each_term(layer, steps, answers, axis):
 def variance_below_zero(layer, steps, answers, axis):
     """E[x^2] - E[x]^2 in float32, added up one after the other; NaN where it is below 0."""
     epsilon, weight = numbers_of(layer)
+    kept = None
     for step, answer in zip(steps, answers, strict=True):
         if not training(step):
+            if kept is not None:
+                answer["running_var"] = kept
+                _normalised(layer, step, answer, answer["running_mean"], kept, axis)
             continue
         x = per_channel(step.x, axis).astype(np.float32)
         count = np.float32(x.shape[1])
@@ -155,7 +159,7 @@ def variance_below_zero(layer, steps, answers, axis):
         factor = float(count) / max(float(count) - 1, 1)
         right = per_channel(step.x, axis).var(axis=1)
         moved = answer["running_var"] + weight * factor * (variance - right)
-        answer["running_var"] = moved.astype(answer["running_var"].dtype)
+        answer["running_var"] = kept = moved.astype(answer["running_var"].dtype)
         for name in ("y", "dx"):
             if name in answer:
                 values = per_channel(answer[name], axis)
