@@ -70,6 +70,8 @@ class TargetDiagnosis:
         A `known` divergence has its reason written down. None is searched for; it is the target's
         only where what explains its other cases explains this one as well.
         """
+        if known and not self._found:
+            return []
         search = Search(question)
         fitting: list[Hypothesis] = []
         if known:

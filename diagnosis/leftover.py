@@ -7,7 +7,7 @@ within the bound that holds without it. So noise, a wrong element or a wrong pla
 by a sum, however wide the bound of that sum is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from reference.conventions import CONVENTIONS, Conventions
 from reference.expected import Expected, StepExpectation
 from reference.float_formats import FORMATS
 from reference.layer import Layer, Step, axis_of, trains
+from reference.layout import from_channel_major
 
 MOVING = {"variance_algorithm": "one_pass", "summation": "sequential"}
 MOVING |= {"arithmetic": "rounded_statistics"}
@@ -76,10 +77,7 @@ class Moved(Expected):
         return np.moveaxis(array, self.axis, 0).reshape(self.value.shape[self.axis], -1)
 
     def _back(self, rows: np.ndarray) -> np.ndarray:
-        shape = self.value.shape
-        axis = self.axis % len(shape)
-        moved = shape[axis], *np.delete(shape, axis)
-        return np.moveaxis(rows.reshape(moved), 0, axis)
+        return from_channel_major(rows, self.axis, self.value.shape)
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -105,7 +103,25 @@ def fits(observed: np.ndarray, expected: Expected) -> bool:
     return not np.any(expected.left_over(observed) > 1)
 
 
-def without_looser_sums(conventions: Conventions, declared: Conventions) -> Conventions:
+def held(
+    loose: list[StepExpectation],
+    expect: Callable[[Conventions], list[StepExpectation]],
+    layer: Layer,
+    steps: Sequence[Step],
+    conventions: Conventions,
+    declared: Conventions,
+) -> list[StepExpectation]:
+    """Return what conventions expect, with sums that are looser than declared held to a move.
+
+    `expect` gives what other conventions expect of these steps; it is asked only where some are.
+    """
+    tight = _without_looser_sums(conventions, declared)
+    if tight == conventions:
+        return loose
+    return _with_moves(loose, expect(tight), layer, steps, conventions)
+
+
+def _without_looser_sums(conventions: Conventions, declared: Conventions) -> Conventions:
     """Return conventions with the declared sums where theirs are looser."""
     changes = {
         name: getattr(declared, name)
@@ -120,7 +136,7 @@ def _is_looser(name: str, option: str, declared: Conventions) -> bool:
     return options.index(option) > options.index(getattr(declared, name))
 
 
-def with_moves(
+def _with_moves(
     loose: Sequence[StepExpectation],
     tight: Sequence[StepExpectation],
     layer: Layer,

@@ -16,9 +16,6 @@ from reference.sums import OPERATIONS
 
 GRADIENTS = ("dx", "dgamma", "dbeta")
 
-LARGEST_KEPT = 2**16
-"""Elements of x above which what a hypothesis expects is not kept: many are tried once."""
-
 
 def asked(step: Step) -> tuple[str, ...]:
     """Return the tensors that are asked for in a step."""
@@ -85,12 +82,8 @@ class Question:
             given = self.shared or self._expect
             as_declared = own == relevant(self.declared, self.layer, self.steps)
             found = given(own) if as_declared else self._less_exact(given(own))
-            tight = leftover.without_looser_sums(own, self.declared)
-            if tight != own:
-                call = self.layer, self.steps, own
-                found = leftover.with_moves(found, self.expect(tight), *call)
-            if not (as_declared or sum(step.x.size for step in self.steps) <= LARGEST_KEPT):
-                return found
+            call = self.layer, self.steps, own, self.declared
+            found = leftover.held(found, self.expect, *call)
             self._kept[own] = found
         return self._kept[own]
 

@@ -8,7 +8,7 @@ channels that are worst; what is left is held against the whole case.
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -126,14 +126,14 @@ class Search:
     def _hold(self, changes: tuple[Change, ...]) -> bool:
         """Say whether changed conventions fit, held against more and more of the case."""
         conventions = self.whole.declared.but(**dict(changes))
-        if not all(
-            one.fits(one.expect(conventions)) for one in (*self._parts(changes), self.whole)
-        ):
+        questions = *self._parts(changes), self.whole
+        expectations = _fitting(questions, lambda one: one.expect(conventions))
+        if expectations is None:
             return False
         of_bound = [
             name in CONVENTIONS and CONVENTIONS[name].changes == "bound" for name, _ in changes
         ]
-        moved = self._moved(self.whole.expect(conventions))
+        moved = self._moved(expectations)
         return all(of_bound) or (bool(moved) if any(of_bound) else self.violated <= moved)
 
     def _moved(self, expectations: Sequence[StepExpectation]) -> frozenset[str]:
@@ -247,12 +247,10 @@ class Search:
         """Say whether another epsilon or momentum fits the whole case."""
         if not self.violated <= NUMBERS[subject.removeprefix("default_")]:
             return False
-        expectations = [
-            hypotheses.with_number(one, subject, number) for one in self._part_and_whole
-        ]
-        return self.violated <= self._moved(expectations[-1]) and all(
-            one.fits(each) for one, each in zip(self._part_and_whole, expectations, strict=True)
+        expectations = _fitting(
+            self._part_and_whole, lambda one: hypotheses.with_number(one, subject, number)
         )
+        return expectations is not None and self.violated <= self._moved(expectations)
 
     def _faults(self) -> list[Hypothesis]:
         found = [fault for fault in FAULTS.values() if self._has(fault)]
@@ -268,3 +266,15 @@ class Search:
     @cached_property
     def _part_and_whole(self) -> tuple[Question, ...]:
         return (self.whole,) if self.part is self.whole else (self.part, self.whole)
+
+
+def _fitting(
+    questions: Iterable[Question], expect: Callable[[Question], list[StepExpectation]]
+) -> list[StepExpectation] | None:
+    """Return what the last of some questions expects where all fit, asked one after the other."""
+    expectations = None
+    for one in questions:
+        expectations = expect(one)
+        if not one.fits(expectations):
+            return None
+    return expectations

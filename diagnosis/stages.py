@@ -7,7 +7,7 @@ import numpy as np
 from diagnosis import blocks
 from diagnosis.fitting import LIKELIEST, Number, fit_epsilon, fit_momentum
 from diagnosis.hypotheses import numbered
-from diagnosis.leftover import errors_in_bounds, with_moves, without_looser_sums
+from diagnosis.leftover import errors_in_bounds, held
 from diagnosis.question import GRADIENTS, Question
 from reference.conventions import Conventions
 from reference.expected import expect
@@ -90,9 +90,7 @@ def _ratios(question, conventions: Conventions, epsilon: float, weight: float, n
     if not set(names) & set(GRADIENTS):
         step = replace(step, dy=None)
     layer = numbered(question.layer, epsilon=epsilon, momentum=weight)
-    expected = expect(layer, [step], conventions)
-    tight = without_looser_sums(conventions, question.declared)
-    if tight != conventions:
-        expected = with_moves(expected, expect(layer, [step], tight), layer, [step], conventions)
-    tensors = expected[0].tensors
+    loose = expect(layer, [step], conventions)
+    call = layer, [step], conventions, question.declared
+    tensors = held(loose, lambda tight: expect(layer, [step], tight), *call)[0].tensors
     return {name: float(errors_in_bounds(answer[name], tensors[name]).max()) for name in names}

@@ -83,12 +83,14 @@ def diagnosed(question: Question, missing: Sequence[str]) -> tuple[list[Hypothes
 
 
 def _diagnose(question: Question) -> list[Hypothesis]:
-    each = [block for _, block in _blocks(question)]
-    if len(each) == 1:
-        return diagnose(question)
-
-    def worst(block: Question) -> float:
+    def badness(block: Question) -> float:
         return max(_miss(block, name, 0).ratio for name in block.answered.steps[0])
 
-    found = diagnose(max(each, key=worst))
-    return [one for one in found if all(hypotheses.holds(one, block) for block in each)]
+    # One block after the other, and twice: each keeps what is expected of it as long as it lives.
+    worst = max((block for _, block in _blocks(question)), key=badness)
+    if worst is question:
+        return diagnose(question)
+    found = diagnose(worst)
+    return [
+        one for one in found if all(hypotheses.holds(one, block) for _, block in _blocks(question))
+    ]

@@ -50,7 +50,7 @@ class Judging:
         self._plan = {case.id: case for case in [*cases, *(PROBES.values() if measured else ())]}
         self._due = self._plan.keys() - PROBES.keys()
         self._witnesses = witnesses
-        self._known = known
+        self._known = [one for one in known if one.implementation == target.implementation.name]
         self._expectations = expectations
         self._another = another
         self._host: Host | None = None

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from diagnosis.faults.fault import changed, moved, peculiar, state_before
+from diagnosis.faults.fault import changed, moved, peculiar, state_before, widened
 from diagnosis.faults.gradients import gradient_parts, has_gradients, mean_of
 from reference.expected import Expected, expect
 from reference.float_formats import FORMATS, wider_dtype
@@ -37,10 +37,7 @@ def variance_recovered_from_inverse_std(question):
         if trains(step, conventions) and one.tensors and step.x.size:
             variance = _variance(step.x, axis_of(layer, conventions))
             lost = (1 - weight) * lost + weight * 2 * OPERATIONS * unit * (variance + epsilon)
-        if one.tensors:
-            var = one.tensors["running_var"]
-            one = changed(one, running_var=replace(var, bound=var.bound + lost))
-        result.append(one)
+        result.append(widened(one, "running_var", lost))
     return result
 
 
@@ -61,10 +58,7 @@ def epsilon_in_each_term(question):
             if conventions.running_statistic != "variance":
                 drift = drift / np.sqrt(np.asarray(terms.mean(axis=CHANNEL), np.float64))
             lost = np.maximum(lost, drift)
-        if one.tensors:
-            var = one.tensors["running_var"]
-            one = changed(one, running_var=replace(var, bound=var.bound + lost))
-        result.append(one)
+        result.append(widened(one, "running_var", lost))
     return result
 
 

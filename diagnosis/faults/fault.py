@@ -56,6 +56,14 @@ def changed(expectation: StepExpectation, **tensors) -> StepExpectation:
     return replace(expectation, tensors={**expectation.tensors, **tensors})
 
 
+def widened(expectation: StepExpectation, name: str, more: np.ndarray | float) -> StepExpectation:
+    """Return an expectation that bounds one tensor by so much more; a refusal as it is."""
+    if not expectation.tensors:
+        return expectation
+    one = expectation.tensors[name]
+    return changed(expectation, **{name: replace(one, bound=one.bound + more)})
+
+
 def moved(layer: Layer, expected: Expected, value: np.ndarray) -> Expected:
     """Return a faulty value with twice the correct one's bound, and its own roundings."""
     unit = FORMATS[layer.dtype].unit_roundoff
